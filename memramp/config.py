@@ -1,0 +1,168 @@
+"""The base of every configuration model: strict, immutable, and readable from YAML without surprises."""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memramp.errors import InputError
+
+MAX_YAML_BYTES = 1_000_000
+
+
+class StrictModel(BaseModel):
+    """A configuration block: unknown keys are refused, numbers must be finite, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: numbers like 1e-6 are numbers, duplicate keys are refused, `on`/`no` stay text."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise _fault(key_node, f"keys are text, found {key!r}")
+            if key in seen:
+                raise _fault(key_node, f"the key '{key}' stands twice")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+    def construct_decimal(self, node: yaml.ScalarNode) -> int:
+        return int(node.value)  # 017 is seventeen, as in YAML 1.2; in YAML 1.1 it is fifteen
+
+
+def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+# YAML 1.1, which PyYAML implements, reads `no` (a keyword to spot!) as False and 12:30:00 as 45000, and leaves 1e-6
+# a string. These are the rules of YAML 1.2's core schema instead.
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_decimal)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises
+    ------
+    InputError
+        The file is missing, unreadable, too large, no UTF-8 or no YAML, repeats a key, or is no mapping.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_YAML_BYTES:
+            raise InputError(f"{path}: {size} bytes is too large for a configuration (at most {MAX_YAML_BYTES})")
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    data = parse_yaml(text, str(path))
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected 'key: value' lines, found {describe(data)}")
+    return data
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Parse YAML text; `where` names it in the error message."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader subclass)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{where}{line}: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{where}: not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise InputError(f"{where}: nested too deeply") from None
+
+
+def validate(model: type[Model], data: Any, where: str) -> Model:
+    """Build a configuration model from plain data, or say in one sentence what is wrong with it.
+
+    Raises
+    ------
+    InputError
+        Names `where`, the key, what was found and what is allowed; only the first problem is told.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_first_problem(model, error)}") from None
+
+
+def describe(value: Any) -> str:
+    """Return a value as it is shown in an error message: short, on one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message[:1].lower() + message[1:]
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key '{key}'{_suggestion(model, problem['loc'])}"
+        case "missing":
+            return f"the key '{key}' is missing"
+        case "union_tag_not_found":
+            return f"'{key}' needs the key {problem['ctx']['discriminator']}"
+        case "union_tag_invalid":
+            context = problem["ctx"]
+            kind = context["discriminator"].strip("'")
+            return f"'{key}.{kind}' is '{context['tag']}', allowed: {context['expected_tags']}"
+    found = "" if "found" in message else f", found {describe(problem['input'])}"
+    return f"'{key}': {message}{found}" if key else f"{message}"
+
+
+def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    names = _keys_at(model, location[:-1])
+    if not names:
+        return ""
+    close = get_close_matches(str(location[-1]), names, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else f" (allowed: {', '.join(names)})"
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed at a place, following plain nested models only."""
+    current: Any = model
+    for part in location:
+        field = current.model_fields.get(part) if _is_model(current) else None
+        candidates = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        tagged = [kind for kind in candidates if _is_model(kind) and _tag(kind) == part]
+        current = next(iter(tagged or [kind for kind in candidates if _is_model(kind)]), None) if field else current
+        if current is None:
+            return []
+    return list(current.model_fields) if _is_model(current) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _tag(kind: type[BaseModel]) -> Any:
+    field = kind.model_fields.get("kind")
+    return None if field is None else field.default

@@ -1,0 +1,44 @@
+import os
+import subprocess
+import sys
+
+from memramp import jit
+
+PROGRAM = """
+import numpy as np
+from memramp.normals import fill_normals
+fill_normals(np.uint64(1), 0, 0, 0, np.empty(4, np.float32))
+print(sum(fill_normals.stats.cache_misses.values()))
+"""
+
+
+def run(tmp_path, **environment):
+    full = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **environment}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=full, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_a_second_process_finds_the_compiled_kernel(tmp_path):
+    assert run(tmp_path)[-1] == "1"
+    assert run(tmp_path)[-1] == "0"
+
+
+def test_an_unwritable_cache_folder_is_no_error(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    assert run(tmp_path, NUMBA_CACHE_DIR=str(blocked))[-1] == "1"
+
+
+def test_the_stamp_covers_every_kernel_source(tmp_path, monkeypatch):
+    (tmp_path / "layer").mkdir()
+    for name in ("normals.py", "jit.py", "layer/kernels.py"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(jit, "_ROOT", tmp_path)
+    stamps = set()
+    for change in ("", "normals.py", "jit.py", "layer/kernels.py"):
+        if change:
+            (tmp_path / change).write_text("changed")
+        jit.kernel_hash.cache_clear()
+        stamps.add(jit.kernel_hash())
+    jit.kernel_hash.cache_clear()
+    assert len(stamps) == 4
