@@ -1,0 +1,54 @@
+"""One memristor: conductance window, programming and read noise, stuck devices, and presets of known devices.
+
+Conductances are in uS throughout. A `Device` describes what can happen; `program` is the event in which it happens once
+and returns what the devices really hold. Read noise is only described here (`Device.read_noise`): the layers that
+read devices draw it, at every read.
+
+>>> import numpy as np
+>>> from memramp.devices import load_preset, program
+>>> device = load_preset("yang2025_150us")
+>>> cells = program(device, np.full((4, 3), 75.0), np.random.default_rng(1))
+>>> cells.g.shape
+(4, 3)
+"""
+
+from memramp.devices.device import Device
+from memramp.devices.noise import (
+    ConstantNoise,
+    NoNoise,
+    ProgNoise,
+    ProportionalNoise,
+    ReadNoise,
+    UniformNoise,
+)
+from memramp.devices.presets import (
+    DeviceConfig,
+    NoiseOverride,
+    PresetValue,
+    load_preset,
+    preset_description,
+    preset_names,
+    preset_sources,
+    resolve_device,
+)
+from memramp.devices.programming import Programmed, program
+
+__all__ = [
+    "ConstantNoise",
+    "Device",
+    "DeviceConfig",
+    "NoNoise",
+    "NoiseOverride",
+    "PresetValue",
+    "ProgNoise",
+    "Programmed",
+    "ProportionalNoise",
+    "ReadNoise",
+    "UniformNoise",
+    "load_preset",
+    "preset_description",
+    "preset_names",
+    "preset_sources",
+    "program",
+    "resolve_device",
+]
