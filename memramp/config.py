@@ -24,7 +24,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", event.start_mark)
         return super().compose_node(parent, index)
 
@@ -152,7 +152,7 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
     for part in location:
         field = current.model_fields.get(part) if _is_model(current) else None
         candidates = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        tagged = [kind for kind in candidates if _is_model(kind) and _tag(kind) == part]
+        tagged = [kind for kind in candidates if _is_model(kind) and _kind_of(kind) == part]
         current = next(iter(tagged or [kind for kind in candidates if _is_model(kind)]), None) if field else current
         if current is None:
             return []
@@ -163,6 +163,6 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _tag(kind: type[BaseModel]) -> Any:
+def _kind_of(kind: type[BaseModel]) -> Any:
     field = kind.model_fields.get("kind")
     return None if field is None else field.default

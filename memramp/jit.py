@@ -44,7 +44,7 @@ def cache_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="memramp-numba-"))
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _Locator(_CacheLocator):
     def __init__(self, py_func: Any) -> None:
         self._lineno = py_func.__code__.co_firstlineno
 
@@ -62,17 +62,17 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
         return cls(py_func)
 
 
-class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = (_Locator,)
+class _CacheImpl(CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # type: ignore[list-item]  # noqa: RUF012  (numba's own attribute)
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     _impl_class = _CacheImpl
 
 
 def _decorate(function: Function, **options: Any) -> Function:
     dispatcher = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    dispatcher._cache = _Cache(dispatcher.py_func)  # as Dispatcher.enable_caching does
+    dispatcher._cache = _Cache(dispatcher.py_func)  # type: ignore[no-untyped-call]  # as enable_caching does
     return dispatcher  # type: ignore[no-any-return]
 
 
