@@ -1,0 +1,9 @@
+"""Networks composed of the layers below: the LSTM in floating point and on analog hardware, keyword spotting, training.
+
+- `lstm`, `checkpoint`: the float reference, and trained weights as files;
+- `hardware`, `analog_lstm`, `kernels`: the same network on crossbars and converters, one object a chip;
+- `audio`, `features`, `speech_commands`, `demo_keywords`, `keyword_data`: from sound to labelled features;
+- `training_config`, `training_data`, `augmentation`, and, with PyTorch, `torch_network`, `training`, `training_state`.
+
+Nothing is imported here: PyTorch is loaded by the last three modules alone.
+"""

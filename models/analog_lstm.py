@@ -1,0 +1,234 @@
+"""A keyword-spotting LSTM on analog hardware: one object is one programmed chip.
+
+The rows of the one array are features, hidden state and bias, so that the complete pre-activation stands on each
+column's summing node, as an activation inside the ADC needs. The columns are the gates i, f, g, o. One sigmoid and one
+tanh ramp serve all columns of the layer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memramp.crossbar import ProgrammedArray, program_array
+from memramp.errors import InputError
+from memramp.models import kernels
+from memramp.models.checkpoint import Checkpoint
+from memramp.models.hardware import HardwareConfig
+from memramp.models.lstm import DenseWeights, LstmWeights, dense
+from memramp.parallel import over_parts
+from memramp.peripherals import Converter, build_converter, quantise_inputs
+from memramp.streams import Streams
+
+Floats = NDArray[np.float32]
+
+_VARIED = -1.0  # read_std of the kernel where each pair has a variance of its own
+
+
+@dataclass(frozen=True, eq=False)
+class AnalogLstm:
+    """One LSTM layer as programmed into one chip."""
+
+    array: ProgrammedArray
+    """The gate matrix, [inputs + hidden + 1, 4 hidden]."""
+
+    sigmoid: Converter
+    """Converter of the gates i, f, o."""
+
+    tanh: Converter
+    """Converter of the gate g and, if so configured, of the cell state."""
+
+    hardware: HardwareConfig
+    """What was programmed."""
+
+    streams: Streams
+    """Random streams of the chip's reads."""
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden units."""
+        return self.array.shape[1] // 4
+
+    def run(self, x: Floats, *, first_sample: int = 0, record: bool = False) -> Floats:
+        """Return hidden states for inputs [n, steps, inputs] in -1..1, from zero states.
+
+        Parameters
+        ----------
+        x : float32 array [n, steps, inputs]
+            Normalised features.
+        first_sample : int
+            Number of the first sample: it picks the samples' noise, so that a batch in parts gives the same bits.
+        record : bool
+            Return all states instead of the last.
+
+        Returns
+        -------
+        float32 array [n, steps, hidden] or [n, hidden]
+        """
+        inputs = _sequences(x, self.array.shape[0] - 1 - self.hidden)
+        n, steps, _ = inputs.shape
+        states = np.zeros((n, steps if record else 1, self.hidden), np.float32)
+        std = self.array.uniform_read_std
+        read_std = _VARIED if std is None else std
+        limit, levels = np.float32(self.hardware.input.range), self.hardware.input.levels
+        curves, keys = (_curve(self.sigmoid), _curve(self.tanh)), self._keys()
+        digital = self.hardware.tanh_c == "digital"
+
+        def run_part(part: slice) -> None:
+            for start in range(part.start, part.stop, kernels.CHUNK):
+                rows = slice(start, min(start + kernels.CHUNK, part.stop))
+                kernels.lstm_sequence(
+                    inputs[rows],
+                    self.array.w_eff,
+                    self.array.read_var,
+                    read_std,
+                    *curves,
+                    keys,
+                    limit,
+                    levels,
+                    digital,
+                    first_sample + start,
+                    states[rows],
+                )
+
+        over_parts(run_part, n, kernels.CHUNK)
+        return states if record else states[:, 0]
+
+    def stepwise(self, x: Floats) -> Floats:
+        """Return all hidden states [n, steps, hidden]: the readable reference of `run`, call by call."""
+        inputs = _sequences(x, self.array.shape[0] - 1 - self.hidden)
+        array_key, sigmoid_key, tanh_key = self._keys()
+        h = np.zeros((inputs.shape[0], self.hidden), np.float32)
+        c = np.zeros_like(h)
+        states = np.empty((*inputs.shape[:2], self.hidden), np.float32)
+        for t in range(inputs.shape[1]):
+            pulses = quantise_inputs(np.concatenate([inputs[:, t], h], axis=1), self.hardware.input)
+            bias = np.ones((len(pulses), 1), np.float32)
+            pre = self.array.multiply(np.concatenate([pulses, bias], axis=1), array_key, step=t)
+            i, f, g, o = np.split(pre, 4, axis=1)
+            i, f, o = (self.sigmoid.decode(self.sigmoid.convert(gate, sigmoid_key, step=t)) for gate in (i, f, o))
+            g = self.tanh.decode(self.tanh.convert(g, tanh_key, step=t))
+            c = (f.astype(np.float64) * c + i.astype(np.float64) * g).astype(np.float32)
+            h = o * self._tanh_of_state(c, tanh_key, t)
+            states[:, t] = h
+        return states
+
+    def _tanh_of_state(self, c: Floats, key: np.uint64, step: int) -> Floats:
+        if self.hardware.tanh_c == "digital":
+            return np.tanh(c.astype(np.float64)).astype(np.float32)
+        return self.tanh.decode(self.tanh.convert(c, key, step=step, purpose=kernels.STATE))
+
+    def _keys(self) -> tuple[np.uint64, np.uint64, np.uint64]:
+        return self.streams.key("lstm", "read"), self.streams.key("sigmoid", "read"), self.streams.key("tanh", "read")
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedNetwork:
+    """A keyword-spotting network on one chip."""
+
+    checkpoint: Checkpoint
+    layer: AnalogLstm
+    readout: ProgrammedArray | None
+    """The dense layer's array, [hidden + 1, classes]; None where it is digital."""
+
+    def logits(self, features: NDArray[np.floating], first_sample: int = 0) -> NDArray[np.float64]:
+        """Return the class scores [n, classes] for features [n, steps, inputs].
+
+        Parameters
+        ----------
+        features : ndarray [n, steps, inputs]
+            As the front end makes them; the checkpoint's normalisation is applied here.
+        first_sample : int
+            Number of the first sample, see `AnalogLstm.run`.
+
+        Raises
+        ------
+        InputError
+            The features are not those that the checkpoint was made for.
+        """
+        state = self.layer.run(self.checkpoint.normalise(features), first_sample=first_sample)
+        if self.readout is None:
+            return dense(state, self.checkpoint.dense)
+        pulses = quantise_inputs(state, self.layer.hardware.input)
+        rows = np.concatenate([pulses, np.ones((len(pulses), 1), np.float32)], axis=1)
+        key = self.layer.streams.key("dense", "read")
+        return self.readout.multiply(rows, key, first_sample=first_sample).astype(np.float64)
+
+
+def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Streams) -> ProgrammedNetwork:
+    """Program one chip.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The trained weights.
+    hardware : HardwareConfig
+        Devices, mapping, drivers, converters.
+    streams : Streams
+        Random streams of this chip; another chip needs other ones, e.g. ``streams.child("chip", 1)``.
+
+    Raises
+    ------
+    InputError
+        The ramp or the weights do not fit into the device's window.
+    """
+    layer = AnalogLstm(
+        array=program_gates(checkpoint.lstm, hardware, streams),
+        sigmoid=program_converter("sigmoid", hardware, streams),
+        tanh=program_converter("tanh", hardware, streams),
+        hardware=hardware,
+        streams=streams,
+    )
+    readout = program_readout(checkpoint.dense, hardware, streams)[0] if hardware.readout == "analog" else None
+    return ProgrammedNetwork(checkpoint, layer, readout)
+
+
+def program_gates(weights: LstmWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:
+    """Program the gate matrix of one chip."""
+    return program_array(
+        weights.stacked(), hardware.crossbar, hardware.device, streams.generator("lstm", "program")
+    )
+
+
+def program_readout(
+    weights: DenseWeights, hardware: HardwareConfig, streams: Streams
+) -> tuple[ProgrammedArray, float]:
+    """Program the read-out of one chip; return the array and the factor that its weights were multiplied with.
+
+    Only the largest output counts, so the weights are scaled to fill the window: nothing is clipped.
+    """
+    stacked = weights.stacked()
+    factor = hardware.crossbar.w_clip / max(float(np.abs(stacked).max()), 1e-30)
+    rng = streams.generator("dense", "program")
+    return program_array(stacked * factor, hardware.crossbar, hardware.device, rng), factor
+
+
+def program_converter(function: str, hardware: HardwareConfig, streams: Streams) -> Converter:
+    """Program the converter of one function on one chip."""
+    rng = streams.generator(function, "program")
+    return build_converter(hardware.activation, function, hardware.devices_of_ramp, rng)
+
+
+def accuracy(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the part of the samples whose largest score is that of their label, in percent."""
+    return 100.0 * float(np.mean(np.argmax(logits, axis=1) == labels))
+
+
+def confusion(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return how many samples of each class (rows) were taken for which (columns), [classes, classes]."""
+    classes = logits.shape[1]
+    pairs = labels * classes + np.argmax(logits, axis=1)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+
+
+def _curve(converter: Converter) -> tuple[Floats, Floats, Floats]:
+    return converter.base, converter.read_std, converter.outputs
+
+
+def _sequences(x: Floats, inputs: int) -> Floats:
+    sequences = np.ascontiguousarray(x, dtype=np.float32)
+    if sequences.ndim != 3 or sequences.shape[2] != inputs:
+        raise InputError(f"expected sequences of the shape [n, steps, {inputs}], found {sequences.shape}")
+    if not np.isfinite(sequences).all():
+        raise InputError("the sequences must be finite numbers")
+    return sequences

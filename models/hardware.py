@@ -1,0 +1,46 @@
+"""The hardware that a network runs on: devices, array mapping, input drivers, converters."""
+
+from typing import Literal
+
+from memramp.config import StrictModel
+from memramp.crossbar import CrossbarConfig
+from memramp.devices import Device
+from memramp.peripherals import ActivationConfig, InputConfig
+
+StateTanh = Literal["digital", "nladc"]
+Readout = Literal["digital", "analog"]
+
+
+class HardwareConfig(StrictModel):
+    """Everything analog about a network."""
+
+    device: Device
+    """The memristors of the weights and, unless `ramp_device` is given, of the ramps."""
+
+    ramp_device: Device | None = None
+    """Other memristors for the ramp columns."""
+
+    crossbar: CrossbarConfig = CrossbarConfig()
+    """Weights to conductances."""
+
+    input: InputConfig = InputConfig()
+    """Pulse-width coding of features and hidden states, which both lie in -1..1."""
+
+    activation: ActivationConfig = ActivationConfig()
+    """Converters of the four gates: sigmoid for i, f, o and tanh for g."""
+
+    tanh_c: StateTanh = "digital"
+    """tanh of the cell state: in floating point (the last released code), or by the tanh converter once more."""
+
+    readout: Readout = "digital"
+    """Dense read-out: in floating point, or in an array of its own whose largest output wins (ideal comparison)."""
+
+    def ideal(self) -> "HardwareConfig":
+        """Return the same hardware with devices that have neither noise nor faults: quantisation alone is left."""
+        ramp_device = None if self.ramp_device is None else self.ramp_device.ideal()
+        return self.model_copy(update={"device": self.device.ideal(), "ramp_device": ramp_device})
+
+    @property
+    def devices_of_ramp(self) -> Device:
+        """The memristors of the ramp columns."""
+        return self.device if self.ramp_device is None else self.ramp_device

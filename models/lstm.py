@@ -1,0 +1,78 @@
+"""The long short-term memory network in floating point: the readable reference that everything analog is compared with.
+
+Hochreiter, Schmidhuber, Neural Computation 9, 1735 (1997), doi 10.1162/neco.1997.9.8.1735, with the forget gate of
+Gers, Schmidhuber, Cummins, Neural Computation 12, 2451 (2000), doi 10.1162/089976600300015015.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+GATES = ("i", "f", "g", "o")
+"""Order of the gates' column blocks: input, forget, candidate, output."""
+
+
+@dataclass(frozen=True)
+class LstmWeights:
+    """One LSTM layer. Rows are inputs, columns are outputs: the transpose of torch's layout.
+
+    Parameters
+    ----------
+    weight_x : ndarray [inputs, 4 hidden]
+    weight_h : ndarray [hidden, 4 hidden]
+    bias : ndarray [4 hidden]
+        Columns in the gate order i, f, g, o.
+    """
+
+    weight_x: NDArray[np.floating]
+    weight_h: NDArray[np.floating]
+    bias: NDArray[np.floating]
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs of a step."""
+        return int(self.weight_x.shape[0])
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden units."""
+        return int(self.weight_h.shape[0])
+
+    def stacked(self) -> NDArray[np.floating]:
+        """Return the matrix as it is written into one array: rows x, h, bias; [inputs + hidden + 1, 4 hidden]."""
+        return np.concatenate([self.weight_x, self.weight_h, self.bias[np.newaxis]])
+
+
+@dataclass(frozen=True)
+class DenseWeights:
+    """A dense layer: weight [inputs, outputs], bias [outputs]."""
+
+    weight: NDArray[np.floating]
+    bias: NDArray[np.floating]
+
+    def stacked(self) -> NDArray[np.floating]:
+        """Return the matrix as it is written into one array: rows input, bias; [inputs + 1, outputs]."""
+        return np.concatenate([self.weight, self.bias[np.newaxis]])
+
+
+def lstm(x: NDArray[np.floating], weights: LstmWeights) -> NDArray[np.float64]:
+    """Return the hidden states [batch, steps, hidden] for inputs [batch, steps, inputs], from zero initial states."""
+    batch, steps, _ = x.shape
+    h = np.zeros((batch, weights.hidden))
+    c = np.zeros_like(h)
+    states = np.empty((batch, steps, weights.hidden))
+    for t in range(steps):
+        pre = x[:, t] @ weights.weight_x.astype(np.float64) + h @ weights.weight_h + weights.bias
+        i, f, g, o = np.split(pre, 4, axis=1)
+        c = expit(f) * c + expit(i) * np.tanh(g)
+        h = expit(o) * np.tanh(c)
+        states[:, t] = h
+    return states
+
+
+def dense(x: NDArray[np.floating], weights: DenseWeights) -> NDArray[np.float64]:
+    """Return x W + b, [batch, outputs], in float64."""
+    scores: NDArray[np.float64] = x.astype(np.float64) @ weights.weight + weights.bias
+    return scores

@@ -1,0 +1,228 @@
+"""Hardware-aware training (extra ``train``): resumable, reproducible, with the simulator's devices in the loop.
+
+Every batch runs through a fresh draw of the hardware: the array and the ramps are programmed anew by the simulator's
+own functions, with all programming noise and faults of the device; read noise is drawn at the outputs of each step, and
+once per batch in the ramps. The running mean of the weights is evaluated on the selection clips, on chips of the
+simulator, and the epoch of the best mean accuracy is kept.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from memramp.models.analog_lstm import accuracy, program_converter, program_gates, program_network, program_readout
+from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from memramp.models.hardware import HardwareConfig
+from memramp.models.torch_network import HardwareDraw, KeywordNetwork, Staircase
+from memramp.models.training_config import TrainingConfig
+from memramp.models.training_data import TrainingData
+from memramp.models.training_state import TrainingState, load_state, save_state
+from memramp.peripherals import Converter
+from memramp.streams import Streams
+
+STATE_FILE = "state.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is told after each epoch.
+
+    Parameters
+    ----------
+    epoch, epochs : int
+        Epochs done and to do.
+    loss : float
+        Mean cross entropy of the epoch [nat].
+    accuracy : float or None
+        Mean accuracy on the selection clips, where this epoch was evaluated [%].
+    best : float
+        Best of these so far [%].
+    seconds_left : float
+        Estimate.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float | None
+    best: float
+    seconds_left: float
+
+
+@dataclass
+class Trainer:
+    """One training: its configuration, data, network, and the state that a resumed one goes on from."""
+
+    config: TrainingConfig
+    data: TrainingData
+    out: Path
+    streams: Streams = field(init=False)
+    hardware: HardwareConfig | None = field(init=False)
+    network: KeywordNetwork = field(init=False)
+    state: TrainingState = field(init=False)
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.config.training.threads)
+        numba.set_num_threads(min(self.config.training.threads, numba.get_num_threads()))
+        self.streams = Streams(self.config.seed)
+        self.hardware = self.config.hardware(self.config.model.tanh_c, self.config.model.readout)
+        classes = len(self.data.selection.classes)
+        self.network = KeywordNetwork(len(self.data.mean), self.config.model.hidden, classes)
+        self.network.initialise(torch_generator(self.streams, "initial"))
+        if self.config.model.init is not None:
+            self._start_from(load_checkpoint(self.config.model.init))
+        identity = self.config.model_dump_json()
+        resumed = load_state(self.out / STATE_FILE, self.network, identity)
+        self.state = resumed or TrainingState.fresh(self.network, identity)
+
+    def _start_from(self, checkpoint: Checkpoint) -> None:
+        self.network.load(checkpoint.expecting(self.config.model.hidden, self.data.selection.classes).tensors)
+        # The weights belong to the normalisation that they were trained with.
+        self.data = self.data.normalised_as(checkpoint.tensors["features.mean"], checkpoint.tensors["features.scale"])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch; the last, incomplete one is left out."""
+        return max(1, self.data.epoch_size // self.config.training.batch)
+
+    def run(self, report: Callable[[Progress], None]) -> Checkpoint:
+        """Train to the end and return the best checkpoint, which is also written into the folder `out`."""
+        settings, state = self.config.training, self.state
+        started, first = monotonic(), state.epoch
+        while state.epoch < settings.epochs:
+            loss = self._epoch(state.epoch)
+            state.epoch += 1
+            score = self._evaluate() if self._evaluates(state.epoch) else None
+            state.history.append({"epoch": state.epoch, "loss": round(loss, 5), "accuracy": score})
+            save_state(state, self.network, self.out / STATE_FILE)
+            pace = (monotonic() - started) / (state.epoch - first)
+            left = pace * (settings.epochs - state.epoch)
+            report(Progress(state.epoch, settings.epochs, loss, score, state.best, left))
+        checkpoint = self._checkpoint(state.best_tensors)
+        save_checkpoint(checkpoint, self.out / CHECKPOINT_FILE)
+        return checkpoint
+
+    def _evaluates(self, epoch: int) -> bool:
+        return epoch % self.config.training.evaluate_every == 0 or epoch == self.config.training.epochs
+
+    def _epoch(self, number: int) -> float:
+        features, labels = self.data.epoch(number, self.streams.generator("order", number))
+        generator = torch_generator(self.streams, "epoch", number)
+        batch, losses = min(self.config.training.batch, len(labels)), []
+        for index in range(self.steps_per_epoch):
+            part = slice(index * batch, (index + 1) * batch)
+            draw = self._draw(number, index)
+            losses.append(self._step(torch.from_numpy(features[part]), torch.from_numpy(labels[part]), draw, generator))
+        return float(np.mean(losses))
+
+    def _step(self, x: Tensor, labels: Tensor, draw: HardwareDraw | None, generator: torch.Generator) -> float:
+        settings, state = self.config.training, self.state
+        for group in state.optimizer.param_groups:
+            group.update(lr=self._learning_rate(), weight_decay=settings.weight_decay)
+        scores = self.network(x, draw, settings.dropout, generator)
+        loss = torch.nn.functional.cross_entropy(scores, labels)
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
+        state.optimizer.step()
+        state.step += 1
+        state.average(self.network, settings.average)
+        return float(loss.detach())
+
+    def _learning_rate(self) -> float:
+        settings, step = self.config.training, self.state.step
+        total = settings.epochs * self.steps_per_epoch
+        warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
+        return settings.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * step / total)))
+
+    def _draw(self, epoch: int, batch: int) -> HardwareDraw | None:
+        if self.hardware is None:
+            return None
+        streams = self.streams.child("draw", epoch, batch)
+        return draw_hardware(self._checkpoint(self.network.tensors()), self.hardware, streams)
+
+    def _evaluate(self) -> float:
+        tensors = self.state.averaged()
+        checkpoint = self._checkpoint(tensors)
+        score = float(np.mean(list(self._scores(checkpoint))))
+        if score > self.state.best:
+            self.state.best, self.state.best_tensors, self.state.best_epoch = score, tensors, self.state.epoch
+        return score
+
+    def _scores(self, checkpoint: Checkpoint) -> Iterator[float]:
+        selection = self.data.selection
+        if self.hardware is None:
+            yield accuracy(checkpoint.float_logits(selection.features), selection.labels)
+            return
+        for chip in range(self.config.training.evaluation_chips):
+            # The same chips in every evaluation: epochs are compared under equal noise.
+            network = program_network(checkpoint, self.hardware, self.streams.child("evaluation", chip))
+            yield accuracy(network.logits(selection.features), selection.labels)
+
+    def _checkpoint(self, weights: dict[str, NDArray[np.float32]]) -> Checkpoint:
+        metrics: dict[str, Any] = {
+            "training_data": self.data.description,
+            "selection_data": self.data.selection.description,
+            "selection_accuracy": round(self.state.best, 4),
+            "epoch": self.state.best_epoch,
+        }
+        if self.hardware is not None:
+            # What the mapping clips is clipped here already, so that the weights mean the same without hardware.
+            clip = np.float32(self.hardware.crossbar.w_clip)
+            gates = {name: np.clip(weights[name], -clip, clip) for name in weights if name.startswith("lstm.")}
+            weights = weights | gates
+        normalisation = {"features.mean": self.data.mean, "features.scale": self.data.scale}
+        # Where files lie on this machine is nobody's business: a checkpoint travels.
+        config = self.config.model_dump(mode="json", exclude={"task": {"root"}, "training": {"feature_cache"}})
+        if self.config.model.init is not None:
+            config["model"]["init"] = Path(self.config.model.init).name
+        return Checkpoint({**normalisation, **weights}, self.data.selection.classes, config, metrics)
+
+
+def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Streams) -> HardwareDraw:
+    """Program the hardware once, with the simulator's own functions, for a batch of training.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The weights as they are now.
+    hardware : HardwareConfig
+        Devices, mapping, converters.
+    streams : Streams
+        Random streams of this batch.
+    """
+    gates = program_gates(checkpoint.lstm, hardware, streams)
+    std = float(np.sqrt(gates.read_var.mean())) if gates.uniform_read_std is None else gates.uniform_read_std
+    tanh = program_converter("tanh", hardware, streams)
+    readout, scale = None, 1.0
+    if hardware.readout == "analog":
+        programmed, scale = program_readout(checkpoint.dense, hardware, streams)
+        readout = torch.from_numpy(programmed.w_eff / np.float32(scale))
+    return HardwareDraw(
+        lstm=torch.from_numpy(gates.w_eff),
+        dense=readout,
+        sigmoid=_staircase(program_converter("sigmoid", hardware, streams), streams.key("sigmoid", "read")),
+        tanh=_staircase(tanh, streams.key("tanh", "read")),
+        state=None if hardware.tanh_c == "digital" else _staircase(tanh, streams.key("tanh", "read", "state")),
+        input_levels=hardware.input.levels,
+        input_range=hardware.input.range,
+        read_std=std,
+    )
+
+
+def _staircase(converter: Converter, key: np.uint64) -> Staircase:
+    return Staircase(torch.from_numpy(converter.read_thresholds(key)), torch.from_numpy(converter.outputs))
+
+
+def torch_generator(streams: Streams, *names: str | int) -> torch.Generator:
+    """Return a PyTorch generator of its own for this name."""
+    return torch.Generator().manual_seed(int(streams.key(*names)) >> 1)

@@ -1,0 +1,100 @@
+"""The schema of a training file. It needs no PyTorch, so that a file can be checked without it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from memramp.config import StrictModel
+from memramp.models.augmentation import AugmentationConfig
+from memramp.models.hardware import Readout, StateTanh
+from memramp.models.hardware_blocks import HardwareBlocks
+from memramp.models.speech_commands import Variant
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class TrainingTask(StrictModel):
+    """The data to train on; the keys are those of an experiment's task."""
+
+    kind: Literal["demo_keywords", "speech_commands"] = "demo_keywords"
+    """The embedded synthetic set, or Speech Commands in the archive's layout."""
+
+    root: Path | None = None
+    """Folder of Speech Commands."""
+
+    variant: Variant = "balanced"
+    """Variant of the task, see `memramp.models.speech_commands`."""
+
+    data_seed: int = Field(default=0, ge=0, lt=2**63)
+    """Chooses the crops of noise and, for the selection, the unknown clips."""
+
+    selection_fraction: float = Field(default=0.05, ge=0.01, le=0.5)
+    """Part of the training speakers that is kept out of the training to choose the best epoch by."""
+
+
+class TrainedModel(StrictModel):
+    """The network."""
+
+    hidden: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Hidden units of the LSTM."""
+
+    init: str | None = None
+    """Checkpoint to start from, by path or name; None starts from random weights."""
+
+    tanh_c: StateTanh = "digital"
+    """See `memramp.models.hardware.HardwareConfig`."""
+
+    readout: Readout = "digital"
+
+
+class TrainingSettings(StrictModel):
+    """The optimisation: AdamW with a linear warm-up and a cosine decay of the learning rate to zero."""
+
+    epochs: Positive = 100
+    batch: Annotated[int, Field(ge=1, le=100_000)] = 256
+    learning_rate: float = Field(default=8e-3, gt=0, le=1)
+    warmup_steps: int = Field(default=200, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0, le=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Part of the last hidden states that is dropped before the read-out."""
+
+    gradient_clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+
+    average: float = Field(default=0.995, ge=0, lt=1)
+    """Decay per step of the running mean of the weights that is evaluated and kept; 0 keeps the last weights."""
+
+    evaluate_every: Positive = 10
+    """Epochs between evaluations on the selection clips."""
+
+    evaluation_chips: Positive = 5
+    """Programming draws of an evaluation; the epoch of the best mean is kept. One is enough without hardware."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """Threads of PyTorch and of the kernels."""
+
+    feature_cache: Path | None = None
+    """Folder that keeps augmented features for the next training on the same data (50 MB a version)."""
+
+
+class TrainingConfig(HardwareBlocks):
+    """A training file. Without ``device``, the network is trained in floating point."""
+
+    memramp: Literal[1]
+    """Version of the schema."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    """Name of the training."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    task: TrainingTask = TrainingTask()
+    model: TrainedModel = TrainedModel()
+    training: TrainingSettings = TrainingSettings()
+    augmentation: AugmentationConfig = AugmentationConfig(versions=0)
+
+    @model_validator(mode="after")
+    def _check_augmentation(self) -> "TrainingConfig":
+        if self.task.kind == "demo_keywords" and self.augmentation.versions > 0:
+            raise ValueError("augmentation.versions must be 0 for demo_keywords, whose waveforms are not embedded")
+        return self

@@ -1,0 +1,109 @@
+"""Where a training stands, as a file that a later run goes on from, bit for bit."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from memramp.errors import InputError
+from memramp.files import write_atomically
+from memramp.models.torch_network import KeywordNetwork
+
+FORMAT = "memramp-training-state"
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes during a training, except the network's weights."""
+
+    identity: str
+    """The training's configuration as JSON: a state goes on only in the training that it stems from."""
+
+    optimizer: torch.optim.AdamW
+    means: dict[str, Tensor]
+    """Running means of the weights, by a checkpoint's names."""
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    best_tensors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def fresh(cls, network: KeywordNetwork, identity: str) -> "TrainingState":
+        """Return the state at the start."""
+        means = {name: torch.from_numpy(tensor) for name, tensor in network.tensors().items()}
+        return cls(identity, torch.optim.AdamW(network.parameters()), means)
+
+    def average(self, network: KeywordNetwork, decay: float) -> None:
+        """Take the network's weights into the running means, whose memory grows with the steps up to `decay`."""
+        weight = 1.0 - min(decay, (1.0 + self.step) / (10.0 + self.step))
+        for name, parameter in network.named_tensors():
+            self.means[name].lerp_(parameter.detach(), weight if decay > 0 else 1.0)
+
+    def averaged(self) -> dict[str, NDArray[np.float32]]:
+        """Return the running means as a checkpoint's tensors."""
+        return {name: tensor.numpy().copy() for name, tensor in self.means.items()}
+
+
+def save_state(state: TrainingState, network: KeywordNetwork, path: Path) -> None:
+    """Write the state in one step."""
+    tensors = {f"weight/{name}": tensor.detach().contiguous() for name, tensor in network.named_tensors()}
+    tensors |= {f"mean/{name}": tensor for name, tensor in state.means.items()}
+    tensors |= {f"best/{name}": torch.from_numpy(tensor) for name, tensor in state.best_tensors.items()}
+    for name, parameter in network.named_tensors():
+        for key, value in state.optimizer.state.get(parameter, {}).items():
+            tensors[f"adam/{name}/{key}"] = value
+    about = {key: getattr(state, key) for key in ("identity", "epoch", "step", "best", "best_epoch", "history")}
+    write_atomically(path, save(tensors, {"format": FORMAT, "state": json.dumps(about)}))
+
+
+def load_state(path: Path, network: KeywordNetwork, identity: str) -> TrainingState | None:
+    """Return the state of a training that was cut, and load its weights; None where there is none.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or belongs to a training with another configuration.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        tensors = load(path.read_bytes())
+        about = json.loads(metadata["state"])
+        if about.pop("identity") != identity:
+            raise InputError(f"{path.parent}: holds a training with another configuration; choose another --out")
+        return _restore(TrainingState.fresh(network, identity), network, tensors, about)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: damaged training state ({str(error).splitlines()[0]})") from None
+
+
+def _restore(
+    state: TrainingState, network: KeywordNetwork, tensors: dict[str, Tensor], about: dict[str, Any]
+) -> TrainingState:
+    for key, value in about.items():
+        setattr(state, key, value)
+    network.load(_numpy(tensors, "weight/"))
+    state.means = {name: tensors[f"mean/{name}"] for name in state.means}
+    state.best_tensors = _numpy(tensors, "best/")
+    for name, parameter in network.named_tensors():
+        moments = {key.rsplit("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"adam/{name}/")}
+        if moments:
+            state.optimizer.state[parameter] = moments
+    return state
+
+
+def _numpy(tensors: dict[str, Tensor], prefix: str) -> dict[str, NDArray[np.float32]]:
+    return {name.removeprefix(prefix): tensor.numpy() for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,111 @@
+import numba
+import numpy as np
+import pytest
+from networks import HARDWARE, IDEAL, NOISY, random_checkpoint, random_features
+
+from memramp.errors import InputError
+from memramp.models.analog_lstm import accuracy, confusion, program_network
+from memramp.models.hardware import HardwareConfig
+from memramp.models.lstm import lstm
+from memramp.peripherals import ActivationConfig
+from memramp.streams import Streams
+
+CHIP = Streams(3).child("chip", 0)
+
+
+def normalised(n=21):
+    return random_checkpoint().normalise(random_features(n))
+
+
+@pytest.mark.parametrize("name", HARDWARE)
+def test_compiled_sequence_equals_the_stepwise_reference_bit_for_bit(name):
+    layer = program_network(random_checkpoint(), HARDWARE[name], CHIP).layer
+    np.testing.assert_array_equal(layer.run(normalised(), record=True), layer.stepwise(normalised()))
+
+
+@pytest.mark.parametrize("name", HARDWARE)
+def test_same_bits_for_any_number_of_threads_and_any_split_of_the_batch(name):
+    network = program_network(random_checkpoint(), HARDWARE[name], CHIP)
+    features = random_features(37)
+    whole = network.logits(features)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        single = network.logits(features)
+    finally:
+        numba.set_num_threads(before)
+    parts = [network.logits(features[:10]), network.logits(features[10:], first_sample=10)]
+    np.testing.assert_array_equal(single, whole)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_many_bits_and_ideal_devices_approach_the_float_network():
+    checkpoint = random_checkpoint()
+    errors = []
+    for bits in (4, 8, 12):
+        hardware = HardwareConfig(device=IDEAL, activation=ActivationConfig(bits=bits))
+        states = program_network(checkpoint, hardware, CHIP).layer.run(normalised(), record=True)
+        errors.append(np.abs(states - lstm(normalised(), checkpoint.lstm)).max())
+    assert errors[0] > 8 * errors[1] > 64 * errors[2]
+    assert errors[2] < 2e-3
+
+
+def test_uniform_converter_of_many_bits_approaches_the_float_network_too():
+    checkpoint = random_checkpoint()
+    activation = ActivationConfig(kind="uniform_adc", bits=12, range=16.0)
+    layer = program_network(checkpoint, HardwareConfig(device=IDEAL, activation=activation), CHIP).layer
+    np.testing.assert_allclose(layer.run(normalised(), record=True), lstm(normalised(), checkpoint.lstm), atol=0.02)
+
+
+def test_the_same_chip_twice_is_the_same_and_another_chip_is_another():
+    def logits(chip):
+        return program_network(random_checkpoint(), HARDWARE["noisy"], Streams(3).child("chip", chip)).logits(
+            random_features(9)
+        )
+
+    np.testing.assert_array_equal(logits(0), logits(0))
+    assert not np.array_equal(logits(0), logits(1))
+
+
+def test_switching_read_noise_on_does_not_move_the_programming_draws():
+    quiet = NOISY.model_copy(update={"read_noise": IDEAL.read_noise})
+    arrays = [program_network(random_checkpoint(), HardwareConfig(device=d), CHIP).layer.array for d in (NOISY, quiet)]
+    np.testing.assert_array_equal(arrays[0].w_eff, arrays[1].w_eff)
+
+
+def test_features_and_state_share_one_summing_node_with_the_bias():
+    # Splitting the rows over two arrays with a converter each would give another result: codes do not add up.
+    layer = program_network(random_checkpoint(), HARDWARE["ideal"], CHIP).layer
+    assert layer.array.shape == (6 + 8 + 1, 4 * 8)
+
+
+def test_weights_beyond_the_clip_saturate():
+    checkpoint = random_checkpoint()
+    checkpoint.lstm.weight_x[0, 0] = 50.0
+    array = program_network(checkpoint, HARDWARE["ideal"], CHIP).layer.array
+    assert array.w_eff[0, 0] == pytest.approx(2.0)
+
+
+def test_analog_readout_decides_as_the_digital_one_with_ideal_devices():
+    checkpoint = random_checkpoint()
+    digital = program_network(checkpoint, HardwareConfig(device=IDEAL), CHIP).logits(random_features(50))
+    hardware = HardwareConfig(device=IDEAL, readout="analog")
+    analog = program_network(checkpoint, hardware, CHIP).logits(random_features(50))
+    factor = analog / digital
+    np.testing.assert_allclose(factor, np.median(factor), rtol=1e-3)
+
+
+def test_accuracy_and_confusion_count_the_same():
+    logits = np.eye(3)[[0, 1, 2, 2, 1]]
+    labels = np.array([0, 1, 2, 0, 2])
+    table = confusion(logits, labels)
+    assert accuracy(logits, labels) == pytest.approx(60.0)
+    assert table.sum() == 5
+    assert np.trace(table) == 3
+    assert table[0, 2] == 1  # row: true class, column: found class
+
+
+def test_features_of_another_width_are_refused():
+    network = program_network(random_checkpoint(), HARDWARE["ideal"], CHIP)
+    with pytest.raises(InputError, match="made for 6 features"):
+        network.logits(np.zeros((1, 7, 5), np.float32))

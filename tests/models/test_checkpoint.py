@@ -1,0 +1,111 @@
+import pickle
+
+import numpy as np
+import pytest
+from networks import random_checkpoint, random_features
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from memramp.errors import InputError
+from memramp.models.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoints
+
+
+@pytest.fixture
+def path(tmp_path):
+    save_checkpoint(random_checkpoint(), tmp_path / "net.safetensors")
+    return tmp_path / "net.safetensors"
+
+
+def test_round_trip_keeps_weights_classes_config_and_metrics(path):
+    before, after = random_checkpoint(), load_checkpoint(str(path))
+    for name, tensor in before.tensors.items():
+        np.testing.assert_array_equal(after.tensors[name], tensor)
+    assert (after.classes, after.config, after.metrics) == (before.classes, before.config, before.metrics)
+    assert len(after.digest) == 64
+    np.testing.assert_array_equal(after.float_logits(random_features(4)), before.float_logits(random_features(4)))
+
+
+def test_saving_leaves_no_temporary_files(path):
+    assert [entry.name for entry in path.parent.iterdir()] == ["net.safetensors"]
+
+
+@pytest.mark.parametrize("name", shipped_checkpoints())
+def test_every_shipped_checkpoint_loads(name):
+    checkpoint = load_checkpoint(name)
+    assert checkpoint.lstm.inputs == 40
+    assert len(checkpoint.classes) == 12
+    assert "root" not in checkpoint.config["task"]
+
+
+def refused(path, match):
+    with pytest.raises(InputError, match=match) as caught:
+        load_checkpoint(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_told(tmp_path):
+    refused(tmp_path / "absent.safetensors", "no such file")
+
+
+def test_unknown_name_lists_the_shipped_ones():
+    refused("nonesuch", "neither a file ending in .safetensors nor one of those shipped")
+
+
+def test_truncated_file_is_told(path):
+    path.write_bytes(path.read_bytes()[:-10])
+    refused(path, "damaged")
+
+
+def test_pickle_is_refused(path):
+    path.write_bytes(pickle.dumps({"lstm.bias": [1, 2, 3]}))
+    refused(path, "damaged")
+
+
+def test_other_format_is_told(path):
+    save_file({"a": np.zeros(3, np.float32)}, path)
+    refused(path, "expected the format memramp-keyword-lstm version 1, found no format version unknown")
+
+
+def rewrite(path, tensors, metadata):
+    with safe_open(path, framework="np") as file:
+        about = file.metadata() | metadata
+    kept = {name: tensor for name, tensor in (load_file(path) | tensors).items() if tensor is not None}
+    save_file(kept, path, about)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "match"),
+    [
+        ("lstm.bias", np.zeros(5, np.float32), "must have shape"),
+        ("lstm.bias", np.full(32, np.nan, np.float32), "finite float32"),
+        ("lstm.bias", np.zeros(32), "finite float32"),
+        ("features.scale", np.zeros(6, np.float32), "must be positive"),
+        ("lstm.weight_x", np.zeros(6, np.float32), "two dimensions"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_told(path, name, tensor, match):
+    rewrite(path, {name: tensor}, {})
+    refused(path, match)
+
+
+def test_missing_tensor_is_told(path):
+    rewrite(path, {"lstm.bias": None}, {})
+    refused(path, "'lstm.bias' is missing")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "match"),
+    [("classes", "[" * 5000, "'classes' is missing or damaged"), ("format_version", "9", "version 9")],
+)
+def test_metadata_that_does_not_fit_is_told(path, key, text, match):
+    rewrite(path, {}, {key: text})
+    refused(path, match)
+
+
+def test_expectations_name_both_sides():
+    checkpoint = random_checkpoint()
+    assert checkpoint.expecting(8, checkpoint.classes) is checkpoint
+    with pytest.raises(InputError, match="8 hidden units, expected 32"):
+        checkpoint.expecting(32, checkpoint.classes)
+    with pytest.raises(InputError, match="4 classes"):
+        checkpoint.expecting(None, ("a", "b"))

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from networks import HARDWARE, random_checkpoint, random_features
+
+torch = pytest.importorskip("torch", reason="needs memramp[train]")
+
+from memramp.errors import InputError  # noqa: E402
+from memramp.models.analog_lstm import accuracy, program_network  # noqa: E402
+from memramp.models.checkpoint import load_checkpoint  # noqa: E402
+from memramp.models.keyword_set import KeywordSet  # noqa: E402
+from memramp.models.torch_network import network_of  # noqa: E402
+from memramp.models.training import STATE_FILE, Trainer, draw_hardware  # noqa: E402
+from memramp.models.training_config import TrainingConfig  # noqa: E402
+from memramp.models.training_data import TrainingData  # noqa: E402
+from memramp.streams import Streams  # noqa: E402
+
+CLASSES = ("a", "b", "c", "d")
+
+
+def toy_data(n=256, seed=0):
+    """Four classes, each a direction in feature space that grows towards the end of the sequence."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 4
+    rise = np.linspace(0, 1, 7)[np.newaxis, :, np.newaxis]
+    features = (np.eye(4, 6)[labels][:, np.newaxis] * rise + rng.normal(0, 0.4, (n, 7, 6))).astype(np.float32)
+    return features, labels
+
+
+def data():
+    features, labels = toy_data()
+    chosen = KeywordSet(*toy_data(120, 1), CLASSES, "toy", "0" * 64)
+    zeros, ones = np.zeros(6, np.float32), np.full(6, 2.0, np.float32)
+    return TrainingData((features.astype(np.float16),), labels, zeros, ones, chosen, False, "toy")
+
+
+def config(device=None, **training):
+    settings = {"epochs": 6, "batch": 64, "warmup_steps": 0, "learning_rate": 0.03, "evaluate_every": 3, **training}
+    return TrainingConfig.model_validate(
+        {"memramp": 1, "name": "toy", "seed": 5, "model": {"hidden": 8}, "device": device, "training": settings}
+    )
+
+
+NOISY = {"preset": "yang2025_150us", "prog_noise": {"sigma": "5 uS"}, "stuck_off_rate": 0.01}
+
+
+@pytest.mark.parametrize("device", [None, NOISY], ids=["float", "noisy"])
+def test_training_learns_a_toy_task(device, tmp_path):
+    checkpoint = Trainer(config(device, epochs=15), data(), tmp_path).run(lambda _: None)
+    assert checkpoint.metrics["selection_accuracy"] > 80.0  # chance: 25
+    assert load_checkpoint(str(tmp_path / "checkpoint.safetensors")).classes == CLASSES
+
+
+@pytest.mark.parametrize("device", [None, NOISY], ids=["float", "noisy"])
+def test_a_cut_training_goes_on_bit_for_bit(device, tmp_path):
+    class CutError(Exception):
+        pass
+
+    def cut_after_two(progress):
+        if progress.epoch == 2:
+            raise CutError
+
+    whole = Trainer(config(device), data(), tmp_path / "whole").run(lambda _: None)
+    with pytest.raises(CutError):
+        Trainer(config(device), data(), tmp_path / "cut").run(cut_after_two)
+    resumed = Trainer(config(device), data(), tmp_path / "cut")
+    assert resumed.state.epoch == 2
+    checkpoint = resumed.run(lambda _: None)
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_array_equal(checkpoint.tensors[name], tensor)
+    assert [row["epoch"] for row in resumed.state.history] == [1, 2, 3, 4, 5, 6]
+
+
+def test_state_of_another_configuration_is_refused_and_kept(tmp_path):
+    Trainer(config(epochs=1), data(), tmp_path).run(lambda _: None)
+    before = (tmp_path / STATE_FILE).read_bytes()
+    with pytest.raises(InputError, match="another configuration"):
+        Trainer(config(epochs=2), data(), tmp_path)
+    assert (tmp_path / STATE_FILE).read_bytes() == before
+
+
+def test_damaged_state_is_told(tmp_path):
+    (tmp_path / STATE_FILE).write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00garbage!")
+    with pytest.raises(InputError, match="damaged training state"):
+        Trainer(config(), data(), tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in HARDWARE if name != "noise that varies between pairs"])
+def test_training_graph_with_ideal_devices_equals_the_simulator(name):
+    checkpoint, hardware = random_checkpoint(), HARDWARE[name].ideal()
+    streams = Streams(0)
+    draw = draw_hardware(checkpoint, hardware, streams)
+    features = random_features(64)
+    with torch.no_grad():
+        graph = network_of(checkpoint)(torch.from_numpy(checkpoint.normalise(features)), draw).numpy()
+    simulator = program_network(checkpoint, hardware, streams).logits(features)
+    if hardware.readout == "analog":  # the simulator's read-out array is scaled to fill the window
+        simulator *= np.median(graph / simulator)
+    # Sums in another order differ by some 1e-7, which may carry a value across a threshold in one of 64 sequences.
+    wrong = (np.abs(graph - simulator) > 1e-5).any(axis=1)
+    assert wrong.sum() <= 1
+
+
+def test_draws_of_the_training_are_those_of_the_simulator():
+    checkpoint = random_checkpoint()
+    draw = draw_hardware(checkpoint, HARDWARE["noisy"], Streams(2).child("x"))
+    chip = program_network(checkpoint, HARDWARE["noisy"], Streams(2).child("x"))
+    np.testing.assert_array_equal(draw.lstm.numpy(), chip.layer.array.w_eff)
+
+
+def test_gradients_pass_straight_through_staircase_and_programming():
+    checkpoint = random_checkpoint()
+    network = network_of(checkpoint)
+    draw = draw_hardware(checkpoint, HARDWARE["noisy"], Streams(0))
+    network(torch.from_numpy(checkpoint.normalise(random_features(16))), draw).square().sum().backward()
+    for name, parameter in network.named_tensors():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert (parameter.grad != 0).any(), name
+
+
+def test_training_under_noise_pays_under_noise(tmp_path):
+    # Six draws of a very noisy device: the network that met the noise in training keeps more of its accuracy.
+    harsh = {"preset": "yang2025_150us", "prog_noise": {"sigma": "25 uS"}}
+    noisy = config(harsh, epochs=25)
+    hardware = noisy.hardware("digital", "digital")
+    trained = {
+        "float": Trainer(config(epochs=25), data(), tmp_path / "float").run(lambda _: None),
+        "noisy": Trainer(noisy, data(), tmp_path / "noisy").run(lambda _: None),
+    }
+    features, labels = toy_data(400, 2)
+
+    def mean(checkpoint):
+        chips = [program_network(checkpoint, hardware, Streams(chip)) for chip in range(6)]
+        return np.mean([accuracy(chip.logits(features), labels) for chip in chips])
+
+    assert mean(trained["noisy"]) > mean(trained["float"])
