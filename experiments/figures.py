@@ -1,0 +1,77 @@
+"""Figures of a run; Matplotlib without pyplot, so that no global state and no display is needed."""
+
+import io
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from memramp.experiments.accuracy_figures import plot_chips, plot_sweep
+from memramp.experiments.loading import Experiment
+from memramp.experiments.preparation import PreparedPoint
+from memramp.experiments.results import PointSummary, best, row_percent
+from memramp.experiments.runner import RunResult
+from memramp.peripherals import Calibration, ProgrammedRamp, design_ramp, program_ramp
+from memramp.peripherals.figures import plot_ramp
+from memramp.streams import Streams
+
+DPI = 150
+
+
+def draw_all(
+    experiment: Experiment, prepared: Sequence[PreparedPoint], result: RunResult
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the figures of a run as (file name, PNG)."""
+    yield "accuracy.png", to_png(
+        plot_sweep(experiment, result.summaries) if experiment.swept else plot_chips(result.summaries[0])
+    )
+    yield "confusion.png", to_png(plot_confusion(best(result.summaries), result.classes))
+    ramps = [part for part in prepared if part.hardware.activation.kind == "nladc"]
+    if ramps:
+        yield "ramps.png", to_png(plot_chip_ramp(ramps[0]))
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return the figure as a PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
+
+
+def plot_confusion(summary: PointSummary, classes: Sequence[str]) -> Figure:
+    """Draw which class (rows) was taken for which (columns) on all chips, in percent of the row."""
+    percent, n = row_percent(summary.confusion), len(classes)
+    size = 2.6 + 0.42 * n
+    figure = Figure(figsize=(size + 0.9, size), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(percent, cmap="Blues", vmin=0.0, vmax=100.0)
+    for true, found in np.argwhere(percent > 0.5):
+        colour = "white" if percent[true, found] > 55.0 else "black"
+        axes.text(found, true, f"{percent[true, found]:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xticks(range(n), classes, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n), classes)
+    chips = len(summary.chips)
+    axes.set(xlabel="found", ylabel="true")
+    title = f"{summary.mean:.2f} % right on {chips} noisy chip{'s' if chips > 1 else ''}"
+    axes.set_title("\n".join([title, *wrap(summary.label, 60)]), fontsize="medium")
+    axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#DDDDDD", lw=0.6)
+    axes.tick_params(which="minor", length=0)
+    figure.colorbar(image, ax=axes, label="part of the row's clips (%)", shrink=0.8)
+    return figure
+
+
+def plot_chip_ramp(part: PreparedPoint) -> Figure:
+    """Draw the sigmoid ramp of the first chip, with and without calibration, beside the ideal one."""
+    hardware, config = part.hardware, part.hardware.activation
+    design = design_ramp("sigmoid", config.bits, config.levels, hardware.devices_of_ramp)
+    streams = Streams(part.point.config.seed).child("chip", 1)
+
+    def programmed(calibration: Calibration) -> ProgrammedRamp:  # the stream is that of the simulated chip
+        rng = streams.generator("sigmoid", "program")
+        return program_ramp(design, hardware.devices_of_ramp, rng, calibration)
+
+    shown: tuple[Calibration, ...] = ("none", "one_point")
+    return plot_ramp(design, [programmed(calibration) for calibration in shown])

@@ -1,0 +1,59 @@
+"""``memramp show``: what comes with the package, each with its source."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from memramp.config import read_yaml
+from memramp.devices import preset_description, preset_names, preset_sources
+from memramp.errors import InputError
+from memramp.experiments.loading import shipped_experiments
+from memramp.models.checkpoint import load_checkpoint, shipped_checkpoints
+
+
+def show(what: str, console: Console) -> None:
+    """List the devices, checkpoints or experiments that come with memramp.
+
+    Raises
+    ------
+    InputError
+        There is no such list.
+    """
+    lists = {"devices": _devices, "checkpoints": _checkpoints, "experiments": _experiments}
+    if what not in lists:
+        raise InputError(f"nothing to show of '{what}', allowed: {', '.join(lists)}")
+    lists[what](console)
+
+
+def _devices(console: Console) -> None:
+    for name in preset_names():
+        table = _table(f"{name}: {' '.join(preset_description(name).split())}", "key", "value", "status", "source")
+        for key, entry in preset_sources(name).items():
+            unit = "" if entry.unit == "1" else f" {entry.unit}"
+            table.add_row(key, f"{entry.value:g}{unit}", entry.status, Text(f"{entry.source}; {entry.condition}"))
+        console.print(table)
+        console.print()
+
+
+def _checkpoints(console: Console) -> None:
+    table = _table("Checkpoints", "name", "LSTM", "best on selection clips", "trained on")
+    for name in shipped_checkpoints():
+        checkpoint = load_checkpoint(name)
+        accuracy, data = (checkpoint.metrics.get(key) for key in ("selection_accuracy", "training_data"))
+        shape = f"{checkpoint.lstm.inputs} -> {checkpoint.lstm.hidden}"
+        table.add_row(name, shape, f"{accuracy} %" if accuracy is not None else "", Text(str(data or "")))
+    console.print(table if table.row_count else "no checkpoints come with this installation")
+
+
+def _experiments(console: Console) -> None:
+    table = _table("Experiments (memramp run NAME)", "name", "what it shows")
+    for name, path in shipped_experiments().items():
+        table.add_row(name, Text(str(read_yaml(path).get("description", ""))))
+    console.print(table)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

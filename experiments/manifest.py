@@ -1,0 +1,91 @@
+"""``manifest.json``: everything that is needed to know, and to repeat, a run."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+import numba
+
+import memramp
+from memramp.experiments.loading import Experiment
+from memramp.experiments.preparation import PreparedPoint
+from memramp.experiments.results import to_json
+from memramp.experiments.schema import SCHEMA_VERSION
+from memramp.files import write_atomically
+
+Status = Literal["running", "complete", "interrupted"]
+_LIBRARIES = ("numpy", "numba", "scipy")
+
+
+class Manifest:
+    """The manifest of a run; its clock starts when it is made."""
+
+    def __init__(self, path: Path, experiment: Experiment, prepared: Sequence[PreparedPoint]) -> None:
+        self._path = path
+        self._start = monotonic()
+        self._about = _about(experiment, prepared)
+
+    def write(self, status: Status, rows: int) -> None:
+        """Write the manifest as things stand."""
+        progress = {"status": status, "rows": rows, "seconds": round(monotonic() - self._start, 1)}
+        write_atomically(self._path, to_json({**progress, **self._about}))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of memramp, Python and the libraries that results may depend on."""
+    found = {name: version(name) for name in _LIBRARIES}
+    return {"memramp": memramp.__version__, "python": platform.python_version(), **found}
+
+
+def now() -> str:
+    """Return the time, UTC, in ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _about(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> dict[str, Any]:
+    return {
+        "started": now(),
+        "schema": SCHEMA_VERSION,
+        "name": experiment.config.name,
+        "description": experiment.config.description,
+        "file": experiment.source,
+        "overrides": list(experiment.overrides),
+        "seed": experiment.config.seed,
+        "chips": experiment.config.chips,
+        "versions": versions(),
+        "machine": {
+            "platform": platform.platform(),
+            "byte_order": sys.byteorder,
+            "cpus": os.cpu_count(),
+            "numba_threads": numba.get_num_threads(),
+        },
+        "data": _unique(
+            {"description": part.data.description, "clips": len(part.data), "sha256": part.data.sha256}
+            for part in prepared
+        ),
+        "checkpoints": _unique(
+            {"name": name, "sha256": checkpoint.digest}
+            for part in prepared
+            for name, checkpoint in (
+                (part.point.config.model.checkpoint, part.checkpoint),
+                (part.point.config.model.float_checkpoint, part.reference),
+            )
+        ),
+        "points": [
+            {"point": part.point.number, "sweep": part.point.sweep, "config": part.point.resolved()}
+            for part in prepared
+        ],
+    }
+
+
+def _unique(entries: Any) -> list[dict[str, Any]]:
+    unique: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        unique.setdefault(entry["sha256"], entry)
+    return list(unique.values())

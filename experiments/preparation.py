@@ -1,0 +1,85 @@
+"""Loading and checking all that a run needs, before anything is run or written."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from memramp.errors import InputError
+from memramp.experiments.loading import Experiment, Point
+from memramp.models.analog_lstm import program_network
+from memramp.models.checkpoint import Checkpoint, load_checkpoint
+from memramp.models.hardware import HardwareConfig
+from memramp.models.keyword_data import KeywordSet, TaskConfig, load_keyword_set
+from memramp.streams import Streams
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPoint:
+    """A point with everything loaded that it needs."""
+
+    point: Point
+    hardware: HardwareConfig
+    checkpoint: Checkpoint
+    """Network of the chips."""
+
+    reference: Checkpoint
+    """Network of the row ``float``."""
+
+    data: KeywordSet
+
+
+def prepare(experiment: Experiment, note: Note = lambda _: None) -> list[PreparedPoint]:
+    """Load checkpoints and data, each once, and check that they and the hardware fit each other at every point.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        As loaded by `load_experiment`.
+    note : callable
+        Is told what takes time.
+
+    Raises
+    ------
+    InputError
+        The sentence names the file and, in a sweep, the point.
+    """
+    loaded: dict[str, Checkpoint] = {}
+    hardware = [_checked_hardware(point, loaded) for point in experiment.points]  # first: reading data takes longest
+    sets: dict[TaskConfig, KeywordSet] = {}
+    prepared = []
+    for point, described in zip(experiment.points, hardware, strict=True):
+        task, checkpoint = point.config.task, loaded[point.config.model.checkpoint]
+        if task not in sets:
+            note("reading the data")
+            sets[task] = load_keyword_set(task)  # its errors name the folder or the clip
+        data = sets[task]
+        reference = loaded[_float_name(point)]
+        with _naming(point):
+            for network in (checkpoint, reference):
+                network.expecting(None, data.classes).normalise(data.features[:1])
+        prepared.append(PreparedPoint(point, described, checkpoint, reference, data))
+    return prepared
+
+
+def _checked_hardware(point: Point, loaded: dict[str, Checkpoint]) -> HardwareConfig:
+    name, hardware = point.config.model.checkpoint, point.hardware
+    with _naming(point):
+        for each in {name, _float_name(point)} - loaded.keys():
+            loaded[each] = load_checkpoint(each)
+        # A chip without noise takes a moment and meets every limit of the window: weights, ramps, read-out.
+        program_network(loaded[name], hardware.ideal(), Streams(0))
+    return hardware
+
+
+def _float_name(point: Point) -> str:
+    return point.config.model.float_checkpoint or point.config.model.checkpoint
+
+
+@contextmanager
+def _naming(point: Point) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{point.where}: {error}") from None

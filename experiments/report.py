@@ -1,0 +1,196 @@
+"""What a run shows in the terminal: what runs, a progress bar, the results in a table."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from memramp.devices import Device
+from memramp.experiments.loading import Experiment
+from memramp.experiments.preparation import PreparedPoint
+from memramp.experiments.results import PointSummary, Row, best, confusions
+from memramp.experiments.runner import Reporter, RunResult
+from memramp.models.hardware import HardwareConfig
+
+SHOWN_CONFUSIONS = 4
+_LABEL_WIDTH = 11
+
+
+class TerminalReporter(Reporter):
+    """Shows a run on a console; without a terminal (a pipe, a file) there is no progress bar."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._status = console.status("") if console.is_terminal else None
+
+    def note(self, text: str) -> None:
+        """Show what takes time, on a terminal."""
+        if self._status is not None and self._progress is None:
+            self._status.update(f"{text} ...")
+            self._status.start()
+        elif self._progress is not None:
+            self._progress.update(self._task, description=text)
+
+    def start(self, experiment: Experiment, prepared: Sequence[PreparedPoint], rows: int) -> None:
+        """Show what runs."""
+        self._stop_status()
+        config = experiment.config
+        self._console.print(_pairs(_header(experiment, prepared)))
+        self._console.print()
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(compact=True),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(f"{config.chips} chips", total=rows)
+            self._progress.start()
+
+    def row(self, row: Row) -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            where = f"point {row.point}" if row.sweep else "evaluating"
+            self._progress.update(self._task, advance=1, description=where)
+
+    def finish(self, result: RunResult) -> None:
+        """Show the results."""
+        self.close()
+        self._console.print(results_table(result.summaries))
+        if (lines := _confusion_lines(result)) is not None:
+            self._console.print(lines)
+        # soft_wrap: a path stays in one piece, so that it can be copied
+        self._console.print(Text(f"\nwritten to  {os.fspath(result.folder)}"), soft_wrap=True)
+
+    def close(self) -> None:
+        """Remove bar and status."""
+        self._stop_status()
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _stop_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+
+def results_table(summaries: Sequence[PointSummary]) -> Table:
+    """Return the table of a run: a row a point, accuracies in percent."""
+    table = Table(title="Accuracy (%)", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    swept = list(summaries[0].sweep)
+    for key in swept:
+        table.add_column(Text(_in_lines(key)), justify="right", overflow="fold")
+    for heading in ("float", "ideal\nconverter"):
+        table.add_column(heading, justify="right")
+    n = len(summaries[0].chips)
+    table.add_column(f"{n} noisy chip{'s' if n > 1 else ''}\n{'mean ± sd' if n > 1 else ''}".rstrip(), justify="right")
+    for summary in summaries:
+        values = [Text(value) for value in summary.sweep.values()]
+        digital = (f"{summary.float_accuracy:.2f}", f"{summary.ideal_accuracy:.2f}")
+        sd = "" if summary.sd is None else f" ± {summary.sd:.2f}"
+        table.add_row(*values, *digital, f"{summary.mean:.2f}{sd}")
+    return table
+
+
+def _in_lines(key: str) -> str:
+    """Break a dotted key at its dots into lines of a narrow column."""
+    lines: list[str] = []
+    for part in key.split("."):
+        if lines and len(lines[-1]) + len(part) + 1 <= _LABEL_WIDTH:
+            lines[-1] += f".{part}"
+        else:
+            lines = [*lines[:-1], f"{lines[-1]}.", part] if lines else [part]
+    return "\n".join(lines)
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in rows:
+        grid.add_row(label, Text(" ".join(text.split())))
+    return grid
+
+
+def _confusion_lines(result: RunResult) -> Table | None:
+    summary = best(result.summaries)
+    found = confusions(summary.confusion, result.classes, SHOWN_CONFUSIONS)
+    if not found:
+        return None
+    where = f" ({summary.label})" if summary.sweep else ""
+    pairs = ", ".join(f"{true} -> {other} {percent:.1f} %" for true, other, percent in found)
+    return _pairs([("mistaken", f"{pairs}{where}")])
+
+
+def _header(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> list[tuple[str, str]]:
+    config = experiment.config
+    lines = [
+        ("experiment", f"{config.name}: {config.description}" if config.description else config.name),
+        ("data", _each(part.data.description for part in prepared)),
+        ("network", _each(_network(part) for part in prepared)),
+        ("device", _each(_device(part) for part in prepared)),
+        ("converter", _each(_converter(part.hardware) for part in prepared)),
+    ]
+    if experiment.swept:
+        lines.append(("sweep", "; ".join(f"{key} {_values(experiment, key)}" for key in experiment.swept)))
+    points = f" at each of {len(prepared)} points" if experiment.swept else ""
+    return [*lines, ("chips", f"{config.chips}{points}, seed {config.seed}")]
+
+
+def _each(texts: Iterable[str]) -> str:
+    different = list(dict.fromkeys(texts))
+    return different[0] if len(different) == 1 else f"{different[0]}; {len(different) - 1} more in the sweep"
+
+
+def _values(experiment: Experiment, key: str) -> str:
+    return ", ".join(dict.fromkeys(point.sweep[key] for point in experiment.points))
+
+
+def _network(part: PreparedPoint) -> str:
+    lstm = part.checkpoint.lstm
+    shape = f"LSTM {lstm.inputs} -> {lstm.hidden}, {len(part.checkpoint.classes)} classes"
+    reference = part.point.config.model.float_checkpoint
+    return f"{part.point.config.model.checkpoint}: {shape}" + (f"; float: {reference}" if reference else "")
+
+
+def _device(part: PreparedPoint) -> str:
+    own = part.point.config.ramp_device
+    ramp = "" if own is None else f"; ramps: {_described(part.hardware.devices_of_ramp, own.preset)}"
+    return _described(part.hardware.device, part.point.config.device.preset) + ramp
+
+
+def _described(device: Device, preset: str | None) -> str:
+    parts = [f"{device.g_min:g} to {device.g_max:g} uS"]
+    for name, noise in (("programming", device.prog_noise), ("read", device.read_noise)):
+        parts.append(f"{name} noise {_noise(noise.model_dump())}")
+    if device.stuck_off_rate or device.stuck_on_rate:
+        parts.append(f"stuck off {100 * device.stuck_off_rate:g} %, on {100 * device.stuck_on_rate:g} %")
+    return (f"{preset}, " if preset else "") + ", ".join(parts)
+
+
+def _noise(block: dict[str, Any]) -> str:
+    match block["kind"]:
+        case "constant":
+            return f"{block['sigma']:g} uS"
+        case "proportional":
+            return f"{100 * block['fraction']:g} %"
+        case "uniform":
+            return f"within {block['half_width']:g} uS"
+    return "none"
+
+
+def _converter(hardware: HardwareConfig) -> str:
+    config = hardware.activation
+    if config.kind == "uniform_adc":
+        return f"uniform ADC, {config.bits} bit, digital activation"
+    calibration = config.calibration.replace("_", "-")
+    return f"nonlinear ramp ADC, {config.bits} bit, {config.levels} levels, calibration {calibration}"

@@ -1,0 +1,167 @@
+"""``memramp train``: a training in a folder, resumed if it was cut."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from memramp.errors import InputError
+from memramp.experiments.folders import check_vacant, telling_os_errors
+from memramp.experiments.loading import load_settings
+from memramp.experiments.manifest import now, versions
+from memramp.experiments.results import to_json
+from memramp.files import write_atomically
+from memramp.models.training_config import TrainingConfig
+
+if TYPE_CHECKING:
+    from memramp.models.training import Progress as Progressed
+    from memramp.models.training import Trainer
+
+TRAININGS = Path("trainings")
+"""Folder of all trainings without an ``--out``, below the current one."""
+
+_RECORD = "training.json"
+
+
+def train(file: Path, overrides: Sequence[str], out: Path | None, console: Console) -> None:
+    """Run or resume the training that a file describes.
+
+    The folder receives ``state.safetensors``, ``history.csv`` and ``training.json`` after each epoch and
+    ``checkpoint.safetensors`` at the end.
+
+    Parameters
+    ----------
+    file : path
+        A training file, see `memramp.models.training_config.TrainingConfig`.
+    overrides : sequence of str
+        ``key.path=value`` texts.
+    out : path or None
+        Folder of the training; None takes trainings/NAME.
+    console : Console
+        Where progress is shown.
+
+    Raises
+    ------
+    InputError
+        A fault in the file or the data, PyTorch is missing, or the folder holds something else.
+    """
+    config = load_settings(TrainingConfig, file, overrides, "a training", "memramp train")
+    out = TRAININGS / config.name if out is None else out
+    training = _training_module()
+    if not (out / training.STATE_FILE).exists():
+        check_vacant(out)
+    earlier = _earlier_sittings(out / _RECORD, config)
+    from memramp.models.training_data import load_training_data
+
+    data = load_training_data(config, lambda text: _say(console, f"{text} ..."))
+    _Session(training.Trainer(config, data, out), earlier, console).run()
+
+
+def _training_module() -> Any:
+    try:
+        from memramp.models import training
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError("training needs PyTorch: pip install 'memramp[train]'") from None
+    return training
+
+
+def _earlier_sittings(record: Path, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Return the sittings so far; another training is refused here, before the data is read."""
+    if not record.exists():
+        return []
+    try:
+        about = json.loads(record.read_bytes())
+        sittings, same = list(about["sittings"]), about["config"] == config.model_dump(mode="json")
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        raise InputError(f"{record}: damaged, or not the record of a training") from None
+    if not same:
+        raise InputError(f"{record.parent}: holds a training with another configuration; choose another folder (--out)")
+    return sittings
+
+
+class _Session:
+    """One sitting of a training, which may take several."""
+
+    def __init__(self, trainer: "Trainer", earlier: list[dict[str, Any]], console: Console) -> None:
+        self._trainer, self._earlier, self._console = trainer, earlier, console
+        self._first, self._started, self._start = trainer.state.epoch, now(), monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(), console=console, transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def run(self) -> None:
+        trainer, state = self._trainer, self._trainer.state
+        self._introduce()
+        epochs = trainer.config.training.epochs
+        self._task = self._bar.add_task(f"after epoch {self._first}/{epochs}", total=epochs, completed=self._first)
+        try:
+            with telling_os_errors(trainer.out), self._bar:
+                trainer.run(self._report)
+                self._record("complete")
+        except KeyboardInterrupt:
+            done = f"{state.epoch} of {trainer.config.training.epochs} epochs are kept in {trainer.out}"
+            raise KeyboardInterrupt(f"interrupted: {done}; the same command goes on from there") from None
+        _say(self._console, f"selection accuracy {state.best:.2f} % after epoch {state.best_epoch}")
+        _say(self._console, f"written to {trainer.out}")
+
+    def _introduce(self) -> None:
+        state, epochs = self._trainer.state, self._trainer.config.training.epochs
+        _say(self._console, f"{self._trainer.config.name}: {self._trainer.data.description}, {epochs} epochs")
+        if state.epoch:
+            what = "is complete" if state.epoch >= epochs else f"goes on after epoch {state.epoch}"
+            _say(self._console, f"the training in {self._trainer.out} {what}")
+
+    def _report(self, progress: "Progressed") -> None:
+        self._record("running")
+        best = f", best {progress.best:.2f} %" if progress.best >= 0 else ""
+        left = timedelta(seconds=round(progress.seconds_left))
+        text = f"epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.3f}{best}, {left} left"
+        self._bar.update(self._task, completed=progress.epoch, description=text)
+        if progress.accuracy is not None:
+            score = f"loss {progress.loss:.3f}, selection accuracy {progress.accuracy:.2f} %"
+            _say(self._console, f"epoch {progress.epoch}/{progress.epochs}: {score}, {left} left")
+
+    def _record(self, status: str) -> None:
+        """Write what is known besides the weights; the state itself is on disk already."""
+        trainer, history = self._trainer, io.StringIO()
+        writer = csv.DictWriter(history, ("epoch", "loss", "accuracy"), lineterminator="\n")
+        writer.writeheader()
+        for row in trainer.state.history:
+            score = row["accuracy"]
+            writer.writerow(row | {"accuracy": "" if score is None else f"{score:.4f}"})
+        write_atomically(trainer.out / "history.csv", history.getvalue().encode())
+        sitting = {
+            "started": self._started,
+            "seconds": round(monotonic() - self._start, 1),
+            "epochs": trainer.state.epoch - self._first,
+            "versions": {**versions(), "torch": version("torch")},
+        }
+        about = {
+            "status": status,
+            "config": trainer.config.model_dump(mode="json"),
+            "data": trainer.data.description,
+            "selection": {
+                "description": trainer.data.selection.description,
+                "sha256": trainer.data.selection.sha256,
+                "accuracy": round(trainer.state.best, 4),
+                "epoch": trainer.state.best_epoch,
+            },
+            "sittings": [*self._earlier, *([sitting] if sitting["epochs"] else [])],
+        }
+        write_atomically(trainer.out / _RECORD, to_json(about))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Text(text), soft_wrap=True)
