@@ -12,11 +12,14 @@ from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import PointSummary, best, row_percent
 from memramp.experiments.runner import RunResult
-from memramp.peripherals import Calibration, ProgrammedRamp, design_ramp, program_ramp
+from memramp.peripherals import Calibration, design_ramp, program_ramp
 from memramp.peripherals.figures import plot_ramp
 from memramp.streams import Streams
 
 DPI = 150
+
+MAX_RAMPS = 10
+"""Most chips whose ramps are drawn."""
 
 
 def draw_all(
@@ -29,7 +32,7 @@ def draw_all(
     yield "confusion.png", to_png(plot_confusion(best(result.summaries), result.classes))
     ramps = [part for part in prepared if part.hardware.activation.kind == "nladc"]
     if ramps:
-        yield "ramps.png", to_png(plot_chip_ramp(ramps[0]))
+        yield "ramps.png", to_png(plot_chip_ramps(ramps[0]))
 
 
 def to_png(figure: Figure) -> bytes:
@@ -63,15 +66,15 @@ def plot_confusion(summary: PointSummary, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def plot_chip_ramp(part: PreparedPoint) -> Figure:
-    """Draw the sigmoid ramp of the first chip, with and without calibration, beside the ideal one."""
+def plot_chip_ramps(part: PreparedPoint) -> Figure:
+    """Draw the sigmoid ramps of the first chips, with and without calibration, beside the ideal one."""
     hardware, config = part.hardware, part.hardware.activation
     design = design_ramp("sigmoid", config.bits, config.levels, hardware.devices_of_ramp)
-    streams = Streams(part.point.config.seed).child("chip", 1)
-
-    def programmed(calibration: Calibration) -> ProgrammedRamp:  # the stream is that of the simulated chip
-        rng = streams.generator("sigmoid", "program")
-        return program_ramp(design, hardware.devices_of_ramp, rng, calibration)
-
     shown: tuple[Calibration, ...] = ("none", "one_point")
-    return plot_ramp(design, [programmed(calibration) for calibration in shown])
+    ramps = []
+    for chip in range(1, min(part.point.config.chips, MAX_RAMPS) + 1):
+        streams = Streams(part.point.config.seed).child("chip", chip)
+        for calibration in shown:
+            rng = streams.generator("sigmoid", "program")  # the stream of the simulated chip
+            ramps.append(program_ramp(design, hardware.devices_of_ramp, rng, calibration))
+    return plot_ramp(design, ramps)

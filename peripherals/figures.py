@@ -79,7 +79,8 @@ def _draw_inl(axes: Axes, design: RampDesign, chips: _Chips) -> None:
     for kind, ramps in chips.items():
         colour, label = _STYLES[kind]
         inl, _ = inl_dnl(np.stack([ramp.thresholds for ramp in ramps]), design)
-        lines = axes.plot(transitions, inl.T, color=colour, marker="o", ms=2.5, lw=_LINE)
+        thin = _LINE if len(ramps) == 1 else 0.6 * _LINE
+        lines = axes.plot(transitions, inl.T, color=colour, marker="o", ms=2.5, lw=thin)
         worst = np.abs(inl).max(axis=1).mean()
         lines[0].set_label(f"{label}: max {worst:.2f}" + (f" (mean of {len(ramps)})" if len(ramps) > 1 else ""))
     axes.set(xlabel="transition to code", ylabel="INL (LSB of the output)", title="Integral nonlinearity")
