@@ -41,7 +41,7 @@ def _checkpoints(console: Console) -> None:
         checkpoint = load_checkpoint(name)
         accuracy, data = (checkpoint.metrics.get(key) for key in ("selection_accuracy", "training_data"))
         shape = f"{checkpoint.lstm.inputs} -> {checkpoint.lstm.hidden}"
-        table.add_row(name, shape, f"{accuracy} %" if accuracy is not None else "", Text(str(data or "")))
+        table.add_row(name, shape, f"{accuracy:.1f} %" if isinstance(accuracy, float) else "", Text(str(data or "")))
     console.print(table if table.row_count else "no checkpoints come with this installation")
 
 
@@ -55,5 +55,6 @@ def _experiments(console: Console) -> None:
 def _table(title: str, *headings: str) -> Table:
     table = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        # A name must stand on one line, so that it can be copied.
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     return table

@@ -14,6 +14,9 @@ SAMPLE_RATE = 16_000
 MAX_SECONDS = 600
 """Longest file that is read, s; the noise recordings of Speech Commands last 60 to 95 s."""
 
+MAX_BYTES = 2 * MAX_SECONDS * SAMPLE_RATE + 1_000_000
+"""Largest file that is opened: that many 16-bit samples and a generous header."""
+
 _FORMATS = ("WAV", "WAVEX", "FLAC")
 # Programs that write a WAV into a pipe cannot know its length and put the largest number they dare (eSpeak NG this one,
 # ffmpeg 2**32 - 1); libsndfile reads to the end of the file then.
@@ -43,7 +46,7 @@ def read_clip(path: Path | str) -> NDArray[np.int16]:
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        _refuse_truncated_wav(path)
+        _refuse_wrong_size(path)
         with soundfile.SoundFile(path) as file:
             _check_format(path, file)
             samples: NDArray[np.int16] = file.read(dtype="int16")
@@ -70,9 +73,11 @@ def _check_format(path: Path, file: soundfile.SoundFile) -> None:
         raise InputError(f"{path}: found {file.frames} samples, allowed: 1 to {MAX_SECONDS * SAMPLE_RATE}")
 
 
-def _refuse_truncated_wav(path: Path) -> None:
-    """Compare the length that a WAV header promises with that of the file: libsndfile reads a shorter clip silently."""
+def _refuse_wrong_size(path: Path) -> None:
+    """Compare a file's length with what its WAV header promises: libsndfile reads a shorter clip silently."""
     size = path.stat().st_size
+    if size > MAX_BYTES:  # also bounds the walk over the chunks of a hostile file
+        raise InputError(f"{path}: found {size} bytes, allowed: at most {MAX_BYTES}")
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] != b"RIFF" or head[8:] != b"WAVE":

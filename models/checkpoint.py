@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from memramp.errors import InputError
-from memramp.files import write_atomically
+from memramp.files import in_fixed_order, write_atomically
 from memramp.models.lstm import DenseWeights, LstmWeights, dense, lstm
 
 FORMAT = "memramp-keyword-lstm"
@@ -151,7 +151,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "metrics": json.dumps(checkpoint.metrics),
     }
     tensors = {name: np.ascontiguousarray(checkpoint.tensors[name], np.float32) for name in _SHAPES}
-    write_atomically(path, save(tensors, about))
+    write_atomically(path, in_fixed_order(save(tensors, about)))
 
 
 def _read(path: Path) -> Checkpoint:

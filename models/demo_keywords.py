@@ -1,7 +1,7 @@
 """The embedded demonstration set: synthetic spoken keywords, for runs without any data.
 
-It is what ``tools/make_demo_keywords.py`` makes with a speech synthesiser: good for seeing a simulation work, no measure of
-how well a network recognises people.
+It is what ``tools/make_demo_keywords.py`` makes with a speech synthesiser: good for seeing a simulation work, no
+measure of how well a network recognises people.
 """
 
 import json

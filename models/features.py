@@ -75,8 +75,8 @@ def standardise(clips: NDArray[Any]) -> NDArray[np.float32]:
     ValueError
         A value is not finite.
     """
-    mean = clips.mean(axis=1, dtype=np.float64, keepdims=True)
-    centred = clips - mean
+    with np.errstate(invalid="ignore"):  # infinity less infinity; refused below
+        centred = clips - clips.mean(axis=1, dtype=np.float64, keepdims=True)
     deviation = np.sqrt(np.einsum("ij,ij->i", centred, centred) / clips.shape[1])[:, None]
     if not np.isfinite(deviation).all():
         raise ValueError("a clip holds a value that is not finite")

@@ -46,7 +46,7 @@ class TaskConfig(StrictModel):
     def _check_kind(self) -> "TaskConfig":
         if self.kind == "demo_keywords":
             if self.split == "validation":
-                raise ValueError("the task demo_keywords has no split 'validation', allowed: training, selection, testing")
+                raise ValueError("demo_keywords has no split 'validation', allowed: training, selection, testing")
             if self.root is not None or self.variant != "balanced":
                 raise ValueError("the task demo_keywords takes no root and only the variant 'balanced'")
         return self
@@ -73,6 +73,6 @@ def load_keyword_set(task: TaskConfig) -> KeywordSet:
 
 def to_keyword_set(clips: Clips, description: str) -> KeywordSet:
     """Compute the features of clips; the hash is that of their samples and labels."""
-    digest = sha256(np.ascontiguousarray(clips.samples, "<i2"))
-    digest.update(np.ascontiguousarray(clips.labels, "<i8"))
+    digest = sha256(np.ascontiguousarray(clips.samples, "<i2").data)
+    digest.update(np.ascontiguousarray(clips.labels, "<i8").data)
     return KeywordSet(mfcc(clips.samples), clips.labels, LABELS, description, digest.hexdigest())

@@ -64,7 +64,7 @@ def lstm(x: NDArray[np.floating], weights: LstmWeights) -> NDArray[np.float64]:
     c = np.zeros_like(h)
     states = np.empty((batch, steps, weights.hidden))
     for t in range(steps):
-        pre = x[:, t] @ weights.weight_x.astype(np.float64) + h @ weights.weight_h + weights.bias
+        pre = _product(x[:, t], weights.weight_x) + _product(h, weights.weight_h) + weights.bias
         i, f, g, o = np.split(pre, 4, axis=1)
         c = expit(f) * c + expit(i) * np.tanh(g)
         h = expit(o) * np.tanh(c)
@@ -74,5 +74,10 @@ def lstm(x: NDArray[np.floating], weights: LstmWeights) -> NDArray[np.float64]:
 
 def dense(x: NDArray[np.floating], weights: DenseWeights) -> NDArray[np.float64]:
     """Return x W + b, [batch, outputs], in float64."""
-    scores: NDArray[np.float64] = x.astype(np.float64) @ weights.weight + weights.bias
-    return scores
+    return _product(x, weights.weight) + weights.bias
+
+
+def _product(x: NDArray[np.floating], w: NDArray[np.floating]) -> NDArray[np.float64]:
+    # Not by BLAS, whose bits may depend on the number of threads.
+    product: NDArray[np.float64] = np.einsum("br,rc->bc", x, w, dtype=np.float64)
+    return product

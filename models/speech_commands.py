@@ -46,7 +46,7 @@ PAPER_CROPS = {"training": 200, "selection": 10, "validation": 25, "testing": 25
 """Silent clips per noise file in the variant `paper`; those for "selection" are our addition."""
 
 _NOISE, _LISTS = "_background_noise_", {"validation": "validation_list.txt", "testing": "testing_list.txt"}
-_CANONICAL_FOLDERS = (*KEYWORDS, "_silence_", "_unknown_")
+_CANONICAL_FOLDERS = (*KEYWORDS, "_unknown_", "_silence_")
 _MAX_LIST_BYTES = 20_000_000
 
 
@@ -102,14 +102,14 @@ def load_clips(
     Raises
     ------
     InputError
-        The folder is missing or in neither layout, a list file or a listed clip is missing, a noise file is too short,
-        or a file is no 16 kHz, mono, 16-bit sound.
+        The folder is missing or in neither layout, a list file or a listed clip is missing, a class has no clip, a
+        noise file is too short, or a file is no 16 kHz, mono, 16-bit sound.
     """
     root, streams = Path(root).expanduser(), streams.child("speech_commands", split)
     _check_request(root, split, variant)
     if (root / "_unknown_").is_dir():
         _check_canonical(root, split, variant)
-        return _read(_wav_files(root, _CANONICAL_FOLDERS), drop_short=False)
+        return _read(_complete(_wav_files(root, _CANONICAL_FOLDERS), LABELS, root, split), drop_short=False)
     files, noises = _split_files(root, split, selection_fraction), load_noises(root, split)
     if variant == "paper":
         return _join(_read(files, drop_short=True), _silence(noises, split, PAPER_CROPS[split] * len(noises), streams))
@@ -188,7 +188,7 @@ def _split_files(root: Path, split: Split, selection_fraction: float) -> list[Pa
     keys = {f"{path.parent.name}/{path.name}": path for path in _wav_files(root, words)}
     if split in listed:
         if lost := sorted(listed[split] - keys.keys()):
-            raise InputError(f"{root / _LISTS[split]}: lists '{lost[0][:100]}', but {len(lost)} of its clips are missing")
+            raise InputError(f"{root / _LISTS[split]}: lists {lost[0][:100]!r}; {len(lost)} of its clips are missing")
         chosen = [path for key, path in keys.items() if key in listed[split]]
     else:
         held_out = set.union(*listed.values())
@@ -197,10 +197,14 @@ def _split_files(root: Path, split: Split, selection_fraction: float) -> list[Pa
             for key, path in keys.items()
             if key not in held_out and (_selected(path, selection_fraction) == (split == "selection"))
         ]
-    absent = set(KEYWORDS) - {path.parent.name for path in chosen}
-    if absent:
-        raise InputError(f"{root}: the split '{split}' has no clip of '{min(absent)}'")
-    return chosen
+    return _complete(chosen, LABELS[UNKNOWN:], root, split)
+
+
+def _complete(files: list[Path], classes: Iterable[str], root: Path, split: Split) -> list[Path]:
+    """Return the files, unless one of the classes has none of them."""
+    if absent := set(classes) - {LABELS[_label(path)] for path in files}:
+        raise InputError(f"{root}: the split '{split}' has no clip of the class '{min(absent)}'")
+    return files
 
 
 def _read_list(path: Path) -> set[str]:

@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from memramp.errors import InputError
-from memramp.files import write_atomically
+from memramp.files import in_fixed_order, write_atomically
 from memramp.models.torch_network import KeywordNetwork
 
 FORMAT = "memramp-training-state"
@@ -63,7 +63,8 @@ def save_state(state: TrainingState, network: KeywordNetwork, path: Path) -> Non
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
     about = {key: getattr(state, key) for key in ("identity", "epoch", "step", "best", "best_epoch", "history")}
-    write_atomically(path, save(tensors, {"format": FORMAT, "state": json.dumps(about)}))
+    content = save(tensors, {"format": FORMAT, "state": json.dumps(about)})
+    write_atomically(path, in_fixed_order(content))
 
 
 def load_state(path: Path, network: KeywordNetwork, identity: str) -> TrainingState | None:

@@ -2,8 +2,8 @@
 
     python tools/make_demo_keywords.py [--out FILE]
 
-Needs ``espeak-ng`` (Debian: ``apt install espeak-ng``; the file's metadata name the release). Every clip is drawn from a
-named random stream of one seed, so the same releases of eSpeak NG, NumPy and SciPy write the same bytes.
+Needs ``espeak-ng`` (Debian: ``apt install espeak-ng``; the file's metadata name the release). Every clip is drawn from
+a named random stream of one seed, so the same releases of eSpeak NG, NumPy and SciPy write the same bytes.
 
 A clip is one word by one synthetic speaker (accent, pitch, vocal tract, roughness, flutter) at a random pace, in a
 random room, through a random microphone, at a random place in the second, in noise. No speaker is in two splits.
@@ -14,16 +14,18 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 from scipy import fft, signal
 
-from memramp.files import write_atomically
+from memramp.files import in_fixed_order, write_atomically
 from memramp.models.audio import SAMPLE_RATE
 from memramp.models.features import CLIP_SAMPLES, mfcc
 from memramp.models.speech_commands import KEYWORDS, LABELS, SILENCE, UNKNOWN
@@ -89,7 +91,8 @@ class Synthesiser:
     """eSpeak NG with speakers of our own: voice variants in a copy of its data folder."""
 
     def __init__(self, folder: Path, streams: Streams) -> None:
-        version = subprocess.run(["espeak-ng", "--version"], check=True, capture_output=True, text=True).stdout
+        self.program = shutil.which("espeak-ng") or sys.exit("espeak-ng is missing (Debian: apt install espeak-ng)")
+        version = _run([self.program, "--version"]).decode()
         self.release, data = re.findall(r"([\d.]+)\s+Data at: (\S+)", version)[0]
         self.folder, self.accents = folder, dict[tuple[str, int], str]()
         shutil.copytree(data, folder / "espeak-ng-data")
@@ -102,11 +105,15 @@ class Synthesiser:
     def say(self, spoken: Spoken, rng: np.random.Generator) -> Sound:
         """Return a word at 16 kHz."""
         voice = f"{self.accents[spoken.split, spoken.speaker]}+{spoken.split}{spoken.speaker}"
-        command = ["espeak-ng", f"--path={self.folder}", "-v", voice, "-p", str(rng.integers(40, 61))]
+        command = [self.program, f"--path={self.folder}", "-v", voice, "-p", str(rng.integers(40, 61))]
         command += ["-s", str(rng.integers(*PACE)), "--stdout", str(spoken.word)]
-        wav = subprocess.run(command, check=True, capture_output=True).stdout
+        wav = _run(command)
         samples = np.frombuffer(wav[44:], "<i2").astype(np.float64)  # after the header: 22050 Hz, 16 bit, mono
         return np.asarray(signal.resample_poly(samples, 320, 441))
+
+
+def _run(command: list[str]) -> bytes:
+    return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603  our own words, no shell
 
 
 def _variant(rng: np.random.Generator) -> str:
@@ -193,8 +200,8 @@ def _to_int16(clip: Sound, rng: np.random.Generator) -> NDArray[np.int16]:
     return np.rint(clip * (peak / np.abs(clip).max())).astype(np.int16)
 
 
-def quantise(features: NDArray[np.float32], words: NDArray[np.bool_]) -> dict[str, NDArray]:
-    """Return features as int8 with an offset and a step for each coefficient: four standard deviations are 127 steps."""
+def quantise(features: NDArray[np.float32], words: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """Return features as int8 with an offset and a step per coefficient: four standard deviations are 127 steps."""
     offset = features[words].mean(axis=(0, 1), dtype=np.float64)
     step = 4.0 * features[words].std(axis=(0, 1), dtype=np.float64) / 127.0
     codes = np.clip(np.rint((features - offset) / step), -127, 127).astype(np.int8)
@@ -221,7 +228,7 @@ def main() -> None:
         "synthesiser": f"eSpeak NG {synthesiser.release}",
         "speakers": json.dumps(SPEAKERS),
     }
-    content = save(tensors, about)
+    content = in_fixed_order(save(tensors, about))
     if len(content) > MAX_BYTES:
         raise SystemExit(f"{len(content)} bytes are too many (at most {MAX_BYTES})")
     write_atomically(out, content)
