@@ -1,7 +1,7 @@
 """Threads over parts of a batch, for compiled kernels that release the interpreter lock.
 
-Numba's own parallel loops more than double the compilation time of a large kernel; plain threads over a serial one cost a
-tenth of a millisecond a call, and nothing to compile.
+Numba's own parallel loops more than double the compilation time of a large kernel; plain threads over a serial one cost
+a tenth of a millisecond a call, and nothing to compile.
 """
 
 from collections.abc import Callable

@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memramp.errors import InputError
 from memramp.models.analog_lstm import accuracy, program_converter, program_gates, program_network, program_readout
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from memramp.models.hardware import HardwareConfig
-from memramp.models.torch_network import HardwareDraw, KeywordNetwork, Staircase
+from memramp.models.torch_network import HardwareDraw, KeywordNetwork, Staircase, network_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_data import TrainingData
 from memramp.models.training_state import TrainingState, load_state, save_state
@@ -68,6 +69,7 @@ class Trainer:
     streams: Streams = field(init=False)
     hardware: HardwareConfig | None = field(init=False)
     network: KeywordNetwork = field(init=False)
+    teacher: KeywordNetwork | None = field(init=False, default=None)
     state: TrainingState = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +82,8 @@ class Trainer:
         self.network.initialise(torch_generator(self.streams, "initial"))
         if self.config.model.init is not None:
             self._start_from(load_checkpoint(self.config.model.init))
+        if self.config.training.teacher is not None:
+            self.teacher = self._teacher(load_checkpoint(self.config.training.teacher))
         identity = self.config.model_dump_json()
         resumed = load_state(self.out / STATE_FILE, self.network, identity)
         self.state = resumed or TrainingState.fresh(self.network, identity)
@@ -88,6 +92,13 @@ class Trainer:
         self.network.load(checkpoint.expecting(self.config.model.hidden, self.data.selection.classes).tensors)
         # The weights belong to the normalisation that they were trained with.
         self.data = self.data.normalised_as(checkpoint.tensors["features.mean"], checkpoint.tensors["features.scale"])
+
+    def _teacher(self, checkpoint: Checkpoint) -> KeywordNetwork:
+        checkpoint.expecting(None, self.data.selection.classes)
+        ours, theirs = (self.data.mean, self.data.scale), ("features.mean", "features.scale")
+        if not all(np.array_equal(own, checkpoint.tensors[name]) for own, name in zip(ours, theirs, strict=True)):
+            raise InputError(f"{checkpoint.name}: a teacher needs features normalised as in the training")
+        return network_of(checkpoint)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -129,7 +140,7 @@ class Trainer:
         for group in state.optimizer.param_groups:
             group.update(lr=self._learning_rate(), weight_decay=settings.weight_decay)
         scores = self.network(x, draw, settings.dropout, generator)
-        loss = torch.nn.functional.cross_entropy(scores, labels)
+        loss = self._loss(scores, labels, x)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
@@ -137,6 +148,18 @@ class Trainer:
         state.step += 1
         state.average(self.network, settings.average)
         return float(loss.detach())
+
+    def _loss(self, scores: Tensor, labels: Tensor, x: Tensor) -> Tensor:
+        loss = torch.nn.functional.cross_entropy(scores, labels)
+        if self.teacher is None:
+            return loss
+        # Hinton, Vinyals, Dean, arXiv 1503.02531: the square of the temperature keeps the gradients' size.
+        weight, temperature = self.config.training.teacher_weight, self.config.training.temperature
+        with torch.no_grad():
+            wanted = torch.log_softmax(self.teacher(x, None) / temperature, dim=1)
+        found = torch.log_softmax(scores / temperature, dim=1)
+        distance = torch.nn.functional.kl_div(found, wanted, reduction="batchmean", log_target=True)
+        return (1.0 - weight) * loss + weight * temperature**2 * distance
 
     def _learning_rate(self) -> float:
         settings, step = self.config.training, self.state.step
@@ -183,8 +206,9 @@ class Trainer:
         normalisation = {"features.mean": self.data.mean, "features.scale": self.data.scale}
         # Where files lie on this machine is nobody's business: a checkpoint travels.
         config = self.config.model_dump(mode="json", exclude={"task": {"root"}, "training": {"feature_cache"}})
-        if self.config.model.init is not None:
-            config["model"]["init"] = Path(self.config.model.init).name
+        for block, key in (("model", "init"), ("training", "teacher")):
+            if config[block][key] is not None:
+                config[block][key] = Path(config[block][key]).name
         return Checkpoint({**normalisation, **weights}, self.data.selection.classes, config, metrics)
 
 

@@ -65,6 +65,16 @@ class TrainingSettings(StrictModel):
     average: float = Field(default=0.995, ge=0, lt=1)
     """Decay per step of the running mean of the weights that is evaluated and kept; 0 keeps the last weights."""
 
+    teacher: str | None = None
+    """Checkpoint whose float network's class probabilities are learned along with the labels (distillation); its
+    features must be normalised as those of this training, as they are when `init` is the same checkpoint."""
+
+    teacher_weight: float = Field(default=0.5, ge=0, le=1)
+    """Part of the loss that is the teacher's."""
+
+    temperature: float = Field(default=2.0, gt=0, le=100)
+    """Softens the probabilities of teacher and network for comparison."""
+
     evaluate_every: Positive = 10
     """Epochs between evaluations on the selection clips."""
 

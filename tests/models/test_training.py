@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from networks import HARDWARE, random_checkpoint, random_features
@@ -6,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
 from memramp.errors import InputError  # noqa: E402
 from memramp.models.analog_lstm import accuracy, program_network  # noqa: E402
-from memramp.models.checkpoint import load_checkpoint  # noqa: E402
+from memramp.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from memramp.models.keyword_set import KeywordSet  # noqa: E402
 from memramp.models.torch_network import network_of  # noqa: E402
 from memramp.models.training import STATE_FILE, Trainer, draw_hardware  # noqa: E402
@@ -115,6 +117,23 @@ def test_gradients_pass_straight_through_staircase_and_programming():
     for name, parameter in network.named_tensors():
         assert torch.isfinite(parameter.grad).all(), name
         assert (parameter.grad != 0).any(), name
+
+
+def test_a_teacher_is_learned_from(tmp_path):
+    teacher = Trainer(config(epochs=20), data(), tmp_path / "teacher").run(lambda _: None)
+    path = str(tmp_path / "teacher" / "checkpoint.safetensors")
+    taught = Trainer(config(NOISY, epochs=6, teacher=path, teacher_weight=1.0), data(), tmp_path / "taught")
+    checkpoint = taught.run(lambda _: None)  # with weight 1 the labels play no part
+    assert checkpoint.metrics["selection_accuracy"] > 80.0
+    assert checkpoint.config["training"]["teacher"] == "checkpoint.safetensors"
+    scores = [network.float_logits(toy_data(100, 3)[0]) for network in (teacher, checkpoint)]
+    assert np.mean(scores[0].argmax(axis=1) == scores[1].argmax(axis=1)) > 0.8
+
+
+def test_a_teacher_of_another_normalisation_is_refused(tmp_path):
+    save_checkpoint(replace(random_checkpoint(), classes=CLASSES), tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="features normalised as in the training"):
+        Trainer(config(teacher=str(tmp_path / "other.safetensors")), data(), tmp_path)
 
 
 def test_training_under_noise_pays_under_noise(tmp_path):
