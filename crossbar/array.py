@@ -9,10 +9,10 @@ from memramp.crossbar import kernels
 from memramp.crossbar.mapping import CrossbarConfig, check_window, to_conductances, used_side
 from memramp.devices import Device, program
 from memramp.devices.noise import FloatArray
+from memramp.streams import check_counters
 
 FloatMatrix = NDArray[np.float32]
 
-_COUNTER_LIMIT = 2**32  # counters of the random numbers have 32 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class ProgrammedArray:
             `x` does not have one column for each row of the array, or a counter is out of range.
         """
         inputs = self._check_inputs(x)
-        _check_counters(first_sample, first_sample + len(inputs), step)
+        check_counters(first_sample, len(inputs), step)
         out = np.empty((len(inputs), self.shape[1]), np.float32)
         if self.uniform_read_std == 0.0:
             kernels.mac_batch(inputs, self.w_eff, out)
@@ -187,9 +187,3 @@ def _program_used_side(
     above = program(device, target, rng, floor=-np.inf).g - device.g_min
     signed = np.where(positive, above, -above)
     return device.g_min + np.maximum(signed, 0.0), device.g_min + np.maximum(-signed, 0.0)
-
-
-def _check_counters(first: int, stop: int, step: int) -> None:
-    if not (0 <= first <= stop <= _COUNTER_LIMIT and 0 <= step < _COUNTER_LIMIT):
-        found = f"samples {first}..{stop - 1}, step {step}"
-        raise ValueError(f"sample numbers and steps lie in 0..2**32 - 1, found {found}")

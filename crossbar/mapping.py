@@ -22,10 +22,10 @@ class CrossbarConfig(StrictModel):
     device, except `noise_on`.
     """
 
-    w_clip: Annotated[float, Field(gt=0, strict=True)] = 2.0
+    w_clip: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)] = 2.0
     """Weights are clipped to -w_clip..w_clip [weight units]."""
 
-    scale: Annotated[Microsiemens, Field(gt=0)] = 75.0
+    scale: Annotated[Microsiemens, Field(ge=1e-6)] = 75.0
     """Conductance per weight unit [uS]."""
 
     noise_on: Literal["pair", "used_side"] = "pair"

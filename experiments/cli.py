@@ -107,7 +107,7 @@ def _train(
 @_interruptible
 def _export(
     function: Annotated[str, typer.Argument(metavar="FN", help="Activation function: sigmoid or tanh.")],
-    bits: Annotated[int, typer.Option(metavar="N", help="Resolution, 1 to 12.")],
+    bits: Annotated[int, typer.Option(metavar="N", help="Resolution, 1 to 12; from 2 on for midpoint levels.")],
     device: Annotated[str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")],
     out: Annotated[Path, typer.Option(metavar="FILE.csv", help="Table to be written.")],
     levels: Annotated[str, typer.Option(help="midpoint or paper.")] = "midpoint",
@@ -125,7 +125,7 @@ def _export(
     steps, bias = design.g_steps, design.g_bias
     typer.echo(
         f"{out}: {len(steps)} ramp devices of {steps.min():.1f} to {steps.max():.1f} uS, "
-        f"{len(bias)} bias devices of {bias[0]:.1f} uS"
+        f"{len(bias)} bias devices of {bias[0]:.1f} uS; one uS that fires adds {design.v_per_us:.6g} pre-activation"
     )
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -66,8 +67,9 @@ class TerminalReporter(Reporter):
         """Show the results."""
         self.close()
         self._console.print(results_table(result.summaries))
-        if (lines := _confusion_lines(result)) is not None:
-            self._console.print(lines)
+        for lines in (_confusion_lines(result), _overflow_line(result)):
+            if lines is not None:
+                self._console.print(lines)
         # soft_wrap: a path stays in one piece, so that it can be copied
         self._console.print(Text(f"\nwritten to  {os.fspath(result.folder)}"), soft_wrap=True)
 
@@ -129,6 +131,16 @@ def _confusion_lines(result: RunResult) -> Table | None:
     where = f" ({summary.label})" if summary.sweep else ""
     pairs = ", ".join(f"{true} -> {other} {percent:.1f} %" for true, other, percent in found)
     return _pairs([("mistaken", f"{pairs}{where}")])
+
+
+def _overflow_line(result: RunResult) -> Table | None:
+    """Say where calibration needs bias devices beyond their window: the simulation grants it, a column would not."""
+    overflow = np.concatenate([summary.bias_overflow for summary in result.summaries])
+    if not overflow.any():
+        return None
+    share = f"{np.count_nonzero(overflow)} of {len(overflow)} chips"
+    need = f"calibration asks a bias device for up to {overflow.max():.1f} uS more than g_max"
+    return _pairs([("note", f"on {share}, {need}; such a column needs one bias device more")])
 
 
 def _header(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> list[tuple[str, str]]:

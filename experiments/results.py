@@ -37,6 +37,9 @@ class Row:
     confusion: Counts
     """Clips of each class (rows) that were taken for which (columns), [classes, classes]."""
 
+    bias_overflow: float = 0.0
+    """By how much calibration asked a bias device of a ramp for more than g_max [uS]."""
+
     @property
     def clips(self) -> int:
         """Number of clips."""
@@ -71,6 +74,9 @@ class PointSummary:
     confusion: Counts
     """Sum over the chips, [true, found]."""
 
+    bias_overflow: NDArray[np.float64]
+    """Of each chip, see `Row.bias_overflow` [uS]."""
+
     @property
     def mean(self) -> float:
         """Mean accuracy of the chips, in percent."""
@@ -101,6 +107,10 @@ class PointSummary:
             "float": round(self.float_accuracy, 4),
             "ideal": round(self.ideal_accuracy, 4),
             "chips": chips,
+            "bias_overflow": {
+                "chips": int(np.count_nonzero(self.bias_overflow)),
+                "max_uS": round(float(self.bias_overflow.max()), 4),
+            },
             "confusion": {"classes": list(classes), "true_by_found": self.confusion.tolist()},
         }
 
@@ -115,8 +125,9 @@ def summarise(rows: Sequence[Row]) -> list[PointSummary]:
         if chips and len(digital) == 2:
             accuracies = np.array([row.accuracy for row in chips])
             confusion = np.sum([row.confusion for row in chips], axis=0)
+            overflow = np.array([row.bias_overflow for row in chips])
             summaries.append(
-                PointSummary(number, here[0].sweep, digital["float"], digital["ideal"], accuracies, confusion)
+                PointSummary(number, here[0].sweep, digital["float"], digital["ideal"], accuracies, confusion, overflow)
             )
     return summaries
 

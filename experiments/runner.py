@@ -167,7 +167,7 @@ def evaluate(prepared: Sequence[PreparedPoint], seed: int, chips: int) -> Iterat
         for chip in range(1, chips + 1):
             network = program_network(part.checkpoint, part.hardware, Streams(seed).child("chip", chip))
             counts = confusion(network.logits(part.data.features), part.data.labels)
-            yield Row(part.point.number, part.point.sweep, "chip", chip, counts)
+            yield Row(part.point.number, part.point.sweep, "chip", chip, counts, network.layer.bias_overflow)
 
 
 def _digital(part: PreparedPoint, condition: Condition) -> Counts:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memramp.errors import InputError
+from memramp.files import read_limited
 
 MAX_YAML_BYTES = 1_000_000
 
@@ -71,14 +72,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         The file is missing, unreadable, too large, no UTF-8 or no YAML, repeats a key, or is no mapping.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_YAML_BYTES:
-            raise InputError(f"{path}: {size} bytes is too large for a configuration (at most {MAX_YAML_BYTES})")
-        text = path.read_text(encoding="utf-8")
+        text = read_limited(path, MAX_YAML_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     data = parse_yaml(text, str(path))
     if not isinstance(data, dict):
         raise InputError(f"{path}: expected 'key: value' lines, found {describe(data)}")

@@ -1,22 +1,45 @@
-"""Files that are either whole or not there."""
+"""Files: read with a limit, written whole or not at all."""
 
 import json
 import os
-import tempfile
 from pathlib import Path
+from secrets import token_hex
+
+from memramp.errors import InputError
+
+
+def read_limited(path: Path, most: int) -> bytes:
+    """Read a regular file of at most `most` bytes.
+
+    Raises
+    ------
+    InputError
+        It is missing, unreadable, larger, or no regular file: a device would never end, a pipe might never begin.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is {'a directory' if path.is_dir() else 'a device or pipe'}, not a file")
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    if len(content) > most:
+        raise InputError(f"{path}: too large (more than {most} bytes)")
+    return content
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and move it into place."""
+    """Write a file under a temporary name and move it into place, so that it is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with draft.open("xb") as file:
             file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the new name with nothing in it
+        draft.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 

@@ -46,7 +46,8 @@ def cache_folder() -> Path:
 
 class _Locator(_CacheLocator):
     def __init__(self, py_func: Any) -> None:
-        self._lineno = py_func.__code__.co_firstlineno
+        # All kernel modules are called kernels.py: the layer's name keeps equal functions on equal lines apart.
+        self._place = f"{Path(py_func.__code__.co_filename).parent.name}{py_func.__code__.co_firstlineno}"
 
     def get_cache_path(self) -> str:
         return str(cache_folder())
@@ -55,7 +56,7 @@ class _Locator(_CacheLocator):
         return kernel_hash()
 
     def get_disambiguator(self) -> str:
-        return str(self._lineno)
+        return self._place
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> "_Locator":  # noqa: ARG003  (numba's signature)

@@ -5,13 +5,20 @@ simulation never sees a unit and a configuration never hides one.
 """
 
 import math
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
-from quantiphy import InvalidNumber, Quantity
+from quantiphy import Quantity
 
 _EXPONENTS = {"": 0, "n": -9, "u": -6, "m": -3, "M": 6, "G": 9}
+
+# A number with a decimal point, no comma: '5,0' is five to some and fifty to others.
+_FORM = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z\u00b5\u03bc]*)")
+
+MAX_MICROSIEMENS = 1e6
+"""Largest conductance that is taken: 1 S. No memristor comes near it, and all sums stay finite."""
 
 
 def parse_quantity(value: Any, unit: str, scale: str = "") -> float:
@@ -43,32 +50,30 @@ def parse_quantity(value: Any, unit: str, scale: str = "") -> float:
 
 def _read_text(text: str, unit: str, scale: str) -> float:
     documented = f"{scale}{unit}"
-    try:
-        quantity = Quantity(text)
-    except InvalidNumber:
-        raise ValueError(f"expected a quantity such as '1 {documented}', found {text!r}") from None
-    if not math.isfinite(quantity):
-        raise ValueError(f"expected a finite number of {documented}, found {text!r}")
-    if quantity.units == "":
-        try:  # '1.5' and YAML's string '1e-6' are plain numbers; '10u' has a prefix but no unit
-            return float(text)
-        except ValueError:
-            raise ValueError(f"expected the unit {documented}, found {text!r} without a unit") from None
-    if quantity.units != unit:
-        raise ValueError(f"expected the unit {documented}, found {text!r} in {quantity.units}")
-    # Shifting the decimal point of the number's shortest text turns '5 uS' into 5 exactly; dividing 5e-6 by 1e-6 would
-    # not.
-    return float(Decimal(repr(float(quantity))).scaleb(-_EXPONENTS[scale]))
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a quantity such as '1 {documented}', found {text!r}")
+    number, with_prefix = match.groups()
+    if not with_prefix:
+        return float(number)
+    one = Quantity(f"1 {with_prefix}")  # quantiphy knows the prefixes; what it makes of commas we do not want
+    if one.units == "":
+        raise ValueError(f"expected the unit {documented}, found {text!r} without a unit")
+    if one.units != unit:
+        raise ValueError(f"expected the unit {documented}, found {text!r} in {one.units}")
+    # Shifting the decimal point of the number as written turns '5 uS' into 5 exactly; dividing 5e-6 by 1e-6 would not.
+    exponent = round(math.log10(float(one)))
+    return float(Decimal(number).scaleb(exponent - _EXPONENTS[scale]))
 
 
 def _quantity(unit: str, scale: str = "") -> BeforeValidator:
     return BeforeValidator(lambda value: parse_quantity(value, unit, scale))
 
 
-Microsiemens = Annotated[float, _quantity("S", "u")]
+Microsiemens = Annotated[float, _quantity("S", "u"), Field(le=MAX_MICROSIEMENS)]
 """Conductance in uS."""
 
-NonNegativeMicrosiemens = Annotated[float, _quantity("S", "u"), Field(ge=0)]
+NonNegativeMicrosiemens = Annotated[float, _quantity("S", "u"), Field(ge=0, le=MAX_MICROSIEMENS)]
 """Conductance, or a standard deviation of one, in uS; not negative."""
 
 Volts = Annotated[float, _quantity("V")]

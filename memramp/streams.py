@@ -9,6 +9,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+_COUNTER_LIMIT = 2**32  # counters of the random numbers in kernels have 32 bits
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -48,3 +50,24 @@ class Streams:
         text = b"".join(len(part).to_bytes(4, "little") + part for part in parts)
         digest = blake2b(text, digest_size=16).digest()
         return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+
+
+def check_counters(first_sample: int, samples: int, *others: int) -> None:
+    """Check that the counters of a kernel's draws fit into 32 bits: beyond them, draws would repeat in silence.
+
+    Parameters
+    ----------
+    first_sample, samples : int
+        The batch: numbers first_sample .. first_sample + samples - 1.
+    others : int
+        Step, purpose.
+
+    Raises
+    ------
+    ValueError
+        A counter is negative or too large.
+    """
+    last = first_sample + max(samples - 1, 0)
+    if not (first_sample >= 0 and last < _COUNTER_LIMIT and all(0 <= other < _COUNTER_LIMIT for other in others)):
+        found = f"samples {first_sample}..{last}, {', '.join(map(str, others))}"
+        raise ValueError(f"sample numbers, steps and purposes lie in 0..2**32 - 1, found {found}")

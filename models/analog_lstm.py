@@ -18,7 +18,7 @@ from memramp.models.hardware import HardwareConfig
 from memramp.models.lstm import DenseWeights, LstmWeights, dense
 from memramp.parallel import over_parts
 from memramp.peripherals import Converter, build_converter, quantise_inputs
-from memramp.streams import Streams
+from memramp.streams import Streams, check_counters
 
 Floats = NDArray[np.float32]
 
@@ -49,6 +49,14 @@ class AnalogLstm:
         """Number of hidden units."""
         return self.array.shape[1] // 4
 
+    @property
+    def bias_overflow(self) -> float:
+        """By how much calibration asked a bias device of either ramp for more than g_max [uS].
+
+        The calibration is exact all the same; a real column would need one bias device more.
+        """
+        return max(self.sigmoid.bias_overflow, self.tanh.bias_overflow)
+
     def run(self, x: Floats, *, first_sample: int = 0, record: bool = False) -> Floats:
         """Return hidden states for inputs [n, steps, inputs] in -1..1, from zero states.
 
@@ -67,6 +75,7 @@ class AnalogLstm:
         """
         inputs = _sequences(x, self.array.shape[0] - 1 - self.hidden)
         n, steps, _ = inputs.shape
+        check_counters(first_sample, n, steps)
         states = np.zeros((n, steps if record else 1, self.hidden), np.float32)
         std = self.array.uniform_read_std
         read_std = _VARIED if std is None else std

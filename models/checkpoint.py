@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from memramp.errors import InputError
-from memramp.files import in_fixed_order, write_atomically
+from memramp.files import in_fixed_order, read_limited, write_atomically
 from memramp.models.lstm import DenseWeights, LstmWeights, dense, lstm
 
 FORMAT = "memramp-keyword-lstm"
@@ -94,16 +94,20 @@ class Checkpoint:
         inputs: NDArray[np.float32] = np.clip(scaled, -1.0, 1.0).astype(np.float32)
         return inputs
 
-    def expecting(self, hidden: int | None, classes: tuple[str, ...]) -> "Checkpoint":
+    def expecting(
+        self, hidden: int | None, classes: tuple[str, ...], inputs: int | None = None
+    ) -> "Checkpoint":
         """Return the checkpoint itself if it fits, else say what does not.
 
         Raises
         ------
         InputError
-            Another number of hidden units (None: any), or other classes.
+            Another number of hidden units or inputs (None: any), or other classes.
         """
         if hidden is not None and hidden != self.lstm.hidden:
             raise InputError(f"{self.name}: has {self.lstm.hidden} hidden units, expected {hidden}")
+        if inputs is not None and inputs != self.lstm.inputs:
+            raise InputError(f"{self.name}: made for {self.lstm.inputs} features a step, the task has {inputs}")
         if classes != self.classes:
             found = f"{len(self.classes)} classes ({', '.join(self.classes)})"
             raise InputError(f"{self.name}: has {found}, the task has {len(classes)} ({', '.join(classes)})")
@@ -157,9 +161,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def _read(path: Path) -> Checkpoint:
     where = f"checkpoint {path}"
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{where}: larger than {MAX_BYTES} bytes")
-        content = path.read_bytes()
+        content = read_limited(path, MAX_BYTES)
+    except InputError as error:
+        raise InputError(f"checkpoint {error}") from None
+    try:
         with safe_open(path, framework="np") as file:
             about = file.metadata() or {}
         tensors = load(content)

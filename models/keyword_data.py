@@ -8,11 +8,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
-from memramp.errors import InputError
 from memramp.models.demo_keywords import load_demo_keywords
 from memramp.models.features import mfcc
 from memramp.models.keyword_set import KeywordSet
-from memramp.models.speech_commands import LABELS, URL, Clips, Split, Variant, load_clips
+from memramp.models.speech_commands import LABELS, Clips, Split, Variant, load_clips, need_root
 from memramp.streams import Streams
 
 __all__ = ["KeywordSet", "TaskConfig", "load_keyword_set", "to_keyword_set"]
@@ -62,12 +61,7 @@ def load_keyword_set(task: TaskConfig) -> KeywordSet:
     """
     if task.kind == "demo_keywords":
         return load_demo_keywords("testing" if task.split == "validation" else task.split)
-    if task.root is None:
-        raise InputError(
-            f"task.root: the folder of the Speech Commands data is not set; download {URL} (1.5 GB), unpack it into a "
-            f"folder and name it (--set task.root=DIR)"
-        )
-    clips = load_clips(task.root, task.split, task.variant, Streams(task.data_seed))
+    clips = load_clips(need_root(task.root), task.split, task.variant, Streams(task.data_seed))
     return to_keyword_set(clips, f"Speech Commands, {task.variant}, {task.split}, {len(clips)} clips")
 
 

@@ -72,6 +72,22 @@ class Clips:
         return len(self.names)
 
 
+def need_root(root: Path | None) -> Path:
+    """Return the folder of the data, or say how to get it.
+
+    Raises
+    ------
+    InputError
+        It is not set.
+    """
+    if root is None:
+        raise InputError(
+            f"task.root: the folder of the Speech Commands data is not set; download {URL} (1.5 GB), unpack it into a "
+            f"folder and name it (--set task.root=DIR)"
+        )
+    return root
+
+
 def load_clips(
     root: Path | str,
     split: Split,

@@ -51,8 +51,9 @@ class HardwareDraw:
         Realised transfer curves of the gates' converters.
     state : Staircase or None
         That of the cell state's tanh; None where it is digital.
-    read_std : float
-        Standard deviation of the read noise of one weight (both devices of its pair) [weight units].
+    read_var : Tensor or None
+        Variance of the read noise of each weight (both devices of its pair), of the shape of `lstm`;
+        None without read noise [weight units squared].
     input_levels, input_range : int, float
         Pulse widths of each polarity (0: any), and the input of the longest one.
     """
@@ -62,7 +63,7 @@ class HardwareDraw:
     sigmoid: Staircase
     tanh: Staircase
     state: Staircase | None
-    read_std: float
+    read_var: Tensor | None
     input_levels: int
     input_range: float
 
@@ -171,14 +172,14 @@ class KeywordNetwork(nn.Module):
         x = quantise(x, limit, levels)
         weights = through(self.stacked(), draw.lstm)
         from_x, weight_h = x @ weights[:inputs] + weights[-1], weights[inputs:-1]
-        squares = x.square().sum(dim=2, keepdim=True) + 1  # + 1: the bias row's full pulse
+        var_x, var_h = self._read_variances(x, draw)
         h, c = x.new_zeros(batch, hidden), x.new_zeros(batch, hidden)
         # unbind's backward stacks the steps' gradients once; indexing from_x[:, t] would fill a zero array per step
-        for from_x_t, squares_t in zip(from_x.unbind(1), squares.unbind(1), strict=True):
+        for from_x_t, var_x_t in zip(from_x.unbind(1), var_x.unbind(1), strict=True):
             pulses = quantise(h, limit, levels)
             pre = torch.addmm(from_x_t, pulses, weight_h)
-            if draw.read_std > 0:
-                spread = (squares_t + pulses.detach().square().sum(dim=1, keepdim=True)).sqrt() * draw.read_std
+            if var_h is not None:
+                spread = (var_x_t + pulses.detach().square() @ var_h).sqrt()
                 pre = pre + spread * torch.randn(pre.shape, generator=generator)
             i, f = _convert(pre[:, : 2 * hidden], draw.sigmoid, "sigmoid").chunk(2, dim=1)
             g = _convert(pre[:, 2 * hidden : 3 * hidden], draw.tanh, "tanh")
@@ -186,6 +187,14 @@ class KeywordNetwork(nn.Module):
             c = f * c + i * g
             h = o * (torch.tanh(c) if draw.state is None else _convert(c, draw.state, "tanh"))
         return h
+
+    def _read_variances(self, x: Tensor, draw: HardwareDraw) -> tuple[Tensor, Tensor | None]:
+        """Return what the inputs and the bias row add to the variance of each output, and the matrix for h^2."""
+        if draw.read_var is None:
+            return x[:, :, :1], None
+        inputs = x.shape[2]
+        fixed = x.detach().square() @ draw.read_var[:inputs] + draw.read_var[-1]
+        return fixed, draw.read_var[inputs:-1]
 
     def named_tensors(self) -> list[tuple[str, nn.Parameter]]:
         """Return the weights with the names that they have in a checkpoint."""

@@ -6,6 +6,7 @@ once per batch in the ramps. The running mean of the weights is evaluated on the
 simulator, and the epoch of the best mean accuracy is kept.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,7 @@ class Trainer:
     network: KeywordNetwork = field(init=False)
     teacher: KeywordNetwork | None = field(init=False, default=None)
     state: TrainingState = field(init=False)
+    parents: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         torch.set_num_threads(self.config.training.threads)
@@ -81,20 +83,28 @@ class Trainer:
         self.network = KeywordNetwork(len(self.data.mean), self.config.model.hidden, classes)
         self.network.initialise(torch_generator(self.streams, "initial"))
         if self.config.model.init is not None:
-            self._start_from(load_checkpoint(self.config.model.init))
+            self._start_from(self._parent("init", self.config.model.init))
         if self.config.training.teacher is not None:
-            self.teacher = self._teacher(load_checkpoint(self.config.training.teacher))
-        identity = self.config.model_dump_json()
+            self.teacher = self._teacher(self._parent("teacher", self.config.training.teacher))
+        identity = json.dumps({"config": self.config.model_dump(mode="json"), "parents": self.parents}, sort_keys=True)
         resumed = load_state(self.out / STATE_FILE, self.network, identity)
         self.state = resumed or TrainingState.fresh(self.network, identity)
 
+    def _parent(self, role: str, name: str) -> Checkpoint:
+        checkpoint = load_checkpoint(name)
+        self.parents[f"{role}_sha256"] = checkpoint.digest
+        return checkpoint
+
     def _start_from(self, checkpoint: Checkpoint) -> None:
-        self.network.load(checkpoint.expecting(self.config.model.hidden, self.data.selection.classes).tensors)
+        self.network.load(self._fitting(checkpoint, self.config.model.hidden).tensors)
         # The weights belong to the normalisation that they were trained with.
         self.data = self.data.normalised_as(checkpoint.tensors["features.mean"], checkpoint.tensors["features.scale"])
 
+    def _fitting(self, checkpoint: Checkpoint, hidden: int | None) -> Checkpoint:
+        return checkpoint.expecting(hidden, self.data.selection.classes, len(self.data.mean))
+
     def _teacher(self, checkpoint: Checkpoint) -> KeywordNetwork:
-        checkpoint.expecting(None, self.data.selection.classes)
+        self._fitting(checkpoint, None)
         ours, theirs = (self.data.mean, self.data.scale), ("features.mean", "features.scale")
         if not all(np.array_equal(own, checkpoint.tensors[name]) for own, name in zip(ours, theirs, strict=True)):
             raise InputError(f"{checkpoint.name}: a teacher needs features normalised as in the training")
@@ -197,6 +207,7 @@ class Trainer:
             "selection_data": self.data.selection.description,
             "selection_accuracy": round(self.state.best, 4),
             "epoch": self.state.best_epoch,
+            **self.parents,
         }
         if self.hardware is not None:
             # What the mapping clips is clipped here already, so that the weights mean the same without hardware.
@@ -225,7 +236,6 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
         Random streams of this batch.
     """
     gates = program_gates(checkpoint.lstm, hardware, streams)
-    std = float(np.sqrt(gates.read_var.mean())) if gates.uniform_read_std is None else gates.uniform_read_std
     tanh = program_converter("tanh", hardware, streams)
     readout, scale = None, 1.0
     if hardware.readout == "analog":
@@ -239,7 +249,7 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
         state=None if hardware.tanh_c == "digital" else _staircase(tanh, streams.key("tanh", "read", "state")),
         input_levels=hardware.input.levels,
         input_range=hardware.input.range,
-        read_std=std,
+        read_var=torch.from_numpy(gates.read_var) if gates.read_var.any() else None,
     )
 
 

@@ -15,7 +15,7 @@ from memramp.models.augmentation import augmented_features, noise_crops
 from memramp.models.demo_keywords import load_demo_keywords
 from memramp.models.features import mfcc
 from memramp.models.keyword_data import KeywordSet, to_keyword_set
-from memramp.models.speech_commands import SILENCE, UNKNOWN, URL, Clips, load_clips, load_noises
+from memramp.models.speech_commands import SILENCE, UNKNOWN, Clips, load_clips, load_noises, need_root
 from memramp.models.training_config import TrainingConfig
 from memramp.streams import Streams
 
@@ -91,12 +91,7 @@ def load_training_data(config: TrainingConfig, note: Note = lambda _: None) -> T
         plain = training.features
         chosen = load_demo_keywords("selection")
         return _assemble((plain.astype(np.float16),), training.labels, plain, chosen, False, training.description)
-    if config.task.root is None:
-        raise InputError(
-            f"task.root: the folder of the Speech Commands data is not set; download {URL} (1.5 GB), unpack it into a "
-            f"folder and name it (--set task.root=DIR)"
-        )
-    return _speech_commands(config, config.task.root, note)
+    return _speech_commands(config, need_root(config.task.root), note)
 
 
 def _speech_commands(config: TrainingConfig, root: Path, note: Note) -> TrainingData:

@@ -13,10 +13,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from memramp.errors import InputError
-from memramp.files import in_fixed_order, write_atomically
+from memramp.files import in_fixed_order, read_limited, write_atomically
 from memramp.models.torch_network import KeywordNetwork
 
 FORMAT = "memramp-training-state"
+MAX_BYTES = 10_000_000_000
 
 
 @dataclass
@@ -78,9 +79,10 @@ def load_state(path: Path, network: KeywordNetwork, identity: str) -> TrainingSt
     if not path.exists():
         return None
     try:
+        content = read_limited(path, MAX_BYTES)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        tensors = load(path.read_bytes())
+        tensors = load(content)
         about = json.loads(metadata["state"])
         if about.pop("identity") != identity:
             raise InputError(f"{path.parent}: holds a training with another configuration; choose another --out")
@@ -94,8 +96,8 @@ def load_state(path: Path, network: KeywordNetwork, identity: str) -> TrainingSt
 def _restore(
     state: TrainingState, network: KeywordNetwork, tensors: dict[str, Tensor], about: dict[str, Any]
 ) -> TrainingState:
-    for key, value in about.items():
-        setattr(state, key, value)
+    state.epoch, state.step, state.best_epoch = (int(about[key]) for key in ("epoch", "step", "best_epoch"))
+    state.best, state.history = float(about["best"]), [dict(entry) for entry in about["history"]]
     network.load(_numpy(tensors, "weight/"))
     state.means = {name: tensors[f"mean/{name}"] for name in state.means}
     state.best_tensors = _numpy(tensors, "best/")

@@ -20,6 +20,7 @@ from memramp.peripherals.input_driver import batch_of_float32
 from memramp.peripherals.levels import MAX_BITS, LevelsKind, check_bits, ideal_levels
 from memramp.peripherals.programmed_ramp import Calibration, ProgrammedRamp, program_ramp
 from memramp.peripherals.ramp import design_ramp
+from memramp.streams import check_counters
 
 Float32Array = NDArray[np.float32]
 _PARTS = 16  # of a batch: enough for any number of threads to share; the codes do not depend on it
@@ -32,7 +33,7 @@ class ActivationConfig(StrictModel):
     """Ramp converter with the function in its thresholds, or uniform converter and digital function."""
 
     bits: Annotated[int, Field(strict=True, ge=1, le=MAX_BITS)] = 5
-    """Resolution, 1..12 (2..12 with levels ``midpoint``)."""
+    """Resolution, 1..12 (2..12 with levels ``midpoint``); above 8, steps are small beside usual programming errors."""
 
     levels: LevelsKind = "midpoint"
     """Placement of thresholds and outputs of the ramp; for ``uniform_adc`` it only sets the default range."""
@@ -67,6 +68,9 @@ class Converter:
 
     outputs: Float32Array
     """Output of each code, [2**bits]."""
+
+    bias_overflow: float = 0.0
+    """By how much calibration asked a bias device for more than g_max, see `ProgrammedRamp.bias_overflow` [uS]."""
 
     def __post_init__(self) -> None:
         count = 2**self.bits
@@ -108,7 +112,7 @@ class Converter:
         return out
 
     def convert(
-        self, v: ArrayLike, key: int | np.uint64 = 0, first_sample: int = 0, step: int = 0, purpose: int = 0
+        self, v: ArrayLike, key: int | np.uint64 | None = None, first_sample: int = 0, step: int = 0, purpose: int = 0
     ) -> NDArray[np.int16]:
         """Convert a batch of pre-activations; one ramp, and so one draw of its noise, serves all columns of a sample.
 
@@ -116,8 +120,8 @@ class Converter:
         ----------
         v : array_like, [batch, cols]
             Pre-activations, finite.
-        key : int
-            64-bit key of this converter's read noise; unused without noise.
+        key : int or None
+            64-bit key of this converter's read noise; needed only with noise.
         first_sample : int
             Index of the first sample: a batch in two halves gives the same codes as in one piece.
         step, purpose : int
@@ -131,11 +135,14 @@ class Converter:
         Raises
         ------
         ValueError
-            Not two-dimensional, or not finite.
+            Not two-dimensional, or not finite; a counter beyond 32 bits; noise without a key.
         """
         values = batch_of_float32(v, "pre-activations")
         codes = np.empty(values.shape, np.int16)
+        check_counters(first_sample, len(values), step, purpose)
         if self.noisy:
+            if key is None:
+                raise ValueError("a noisy converter needs a key, one of its own")
             scratch = np.empty((_PARTS, self.base.size), np.float32)
             kernels.convert_batch(
                 values, self.base, self.read_std, np.uint64(key), first_sample, step, purpose, scratch, codes
@@ -157,6 +164,7 @@ def nladc(ramp: ProgrammedRamp) -> Converter:
         base=ramp.thresholds.astype(np.float32),
         read_std=ramp.read_std[:count].astype(np.float32),
         outputs=ramp.design.outputs.astype(np.float32),
+        bias_overflow=ramp.bias_overflow,
     )
 
 

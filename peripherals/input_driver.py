@@ -17,7 +17,8 @@ class InputConfig(StrictModel):
     """Resolution including the sign: 2**(bits-1) - 1 pulse widths for each polarity, and no pulse. None: analog."""
 
     range: Annotated[float, Field(strict=True, ge=1e-6, le=1e6)] = 1.0
-    """Input that takes the longest pulse; larger ones are clipped [full input pulses]."""
+    """Input that takes the longest pulse; larger ones are clipped. A bias row has a driver of its own and always gets
+    one full pulse [full input pulses]."""
 
     @property
     def levels(self) -> int:

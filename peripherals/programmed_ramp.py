@@ -76,7 +76,7 @@ def program_ramp(
         The bias devices are programmed to their targets and have errors and faults of their own.
     ``ideal_bias``
         The bias devices hold their targets exactly: the start value is right, the errors of the ramp devices add up
-        from there. The *uncalibrated* integral nonlinearity that is usually quoted for this ramp means this.
+        from there. The uncalibrated integral nonlinearity derived from the released code's equations means this.
     ``one_point``
         The bias devices are trimmed in a closed loop on the column's own output until the mid-scale crossing is exact:
         V_0 = -(sum of the realised steps up to mid-scale), whatever the noise and whatever is stuck. Bias devices that

@@ -74,7 +74,7 @@ def write_ramp_table(path: Path, design: RampDesign, *, force: bool = False) -> 
     for row in ramp_table(design):
         writer.writerow([f"{item:.12g}" if isinstance(item, float) else item for item in astuple(row)])
     if path.exists() and not force:
-        raise InputError(f"{path}: the file exists already; choose another name, or force it to be replaced")
+        raise InputError(f"{path}: the file exists already; choose another name, or replace it with --force")
     if not path.parent.is_dir():
         raise InputError(f"{path}: no such file or directory ({path.parent})")
     try:

@@ -62,8 +62,8 @@ def test_weights_that_are_no_finite_matrix_are_refused(w, message):
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        ({"w_clip": 0}, "w_clip.*greater than 0"),
-        ({"scale": "-75 uS"}, "scale.*greater than 0"),
+        ({"w_clip": 0}, "w_clip.*greater than or equal to"),
+        ({"scale": "-75 uS"}, "scale.*greater than or equal to"),
         ({"scale": "75 V"}, "expected the unit uS"),
         ({"noise_on": "both"}, "noise_on.*'pair' or 'used_side'"),
         ({"clip": 2}, "unknown key 'clip'"),

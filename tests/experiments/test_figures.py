@@ -12,7 +12,7 @@ COUNTS = np.array([[90, 10, 0], [25, 75, 0], [0, 0, 0]])
 
 def summary(point: int = 1, sweep=None, float_accuracy: float = 92.0, n: int = 5) -> PointSummary:
     chips = 90.0 - point + np.linspace(-1, 1, n)
-    return PointSummary(point, sweep or {}, float_accuracy, 91.0, chips, COUNTS)
+    return PointSummary(point, sweep or {}, float_accuracy, 91.0, chips, COUNTS, np.zeros(len(chips)))
 
 
 def sweep_of(write, settings, over):

@@ -1,8 +1,12 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from memramp.files import in_fixed_order, write_atomically
+from memramp.errors import InputError
+from memramp.files import in_fixed_order, read_limited, write_atomically
 
 
 def test_content_is_replaced_as_a_whole(tmp_path):
@@ -31,3 +35,25 @@ def test_equal_contents_have_equal_bytes():
     (content,) = files
     np.testing.assert_array_equal(load(content)["b"], tensors["b"])
     np.testing.assert_array_equal(load(content)["a"], tensors["a"])
+
+
+def test_only_regular_files_within_the_limit_are_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    assert read_limited(tmp_path / "file", 5) == b"12345"
+    with pytest.raises(InputError, match="too large"):
+        read_limited(tmp_path / "file", 4)
+    with pytest.raises(InputError, match="a device or pipe"):
+        read_limited(Path("/dev/zero"), 10)
+    with pytest.raises(InputError, match="a directory"):
+        read_limited(tmp_path, 10)
+    with pytest.raises(InputError, match="no such file"):
+        read_limited(tmp_path / "absent", 10)
+
+
+def test_mode_of_a_written_file_follows_the_users_mask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "private", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600

@@ -7,7 +7,8 @@ from memramp.quantities import Hertz, NonNegativeMicrosiemens, Seconds, Volts, p
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("2.67 uS", 2.67), ("2.67e-6 S", 2.67), ("150uS", 150.0), ("0.15 mS", 150.0), ("5", 5.0), ("1e-6", 1e-6), (3, 3)],
+    [("2.67 uS", 2.67), ("2.67e-6 S", 2.67), ("150uS", 150.0), ("0.15 mS", 150.0), ("5", 5.0), ("1e-6", 1e-6), (3, 3),
+     ("5e0 uS", 5.0), ("2.5e1 uS", 25.0), ("5 µS", 5.0), ("5 μS", 5.0), ("+.5uS", 0.5)],
 )
 def test_conductances_become_microsiemens(text, number):
     assert parse_quantity(text, "S", "u") == pytest.approx(number, rel=1e-12)
@@ -25,8 +26,12 @@ def test_written_microsiemens_stay_exact():
         ("10u", "without a unit"),
         ("abc", "expected a quantity"),
         ("", "expected a quantity"),
-        ("inf", "finite"),
-        ("nan uS", "finite"),
+        ("inf", "expected a quantity"),
+        ("nan uS", "expected a quantity"),
+        ("1e999 uS", "finite"),
+        ("5,0 uS", "expected a quantity"),
+        ("1_000 uS", "expected a quantity"),
+        ("5 uS extra", "expected a quantity"),
         (True, "expected a quantity"),
         (None, "expected a quantity"),
         ([1], "expected a quantity"),

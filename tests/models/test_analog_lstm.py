@@ -109,3 +109,10 @@ def test_features_of_another_width_are_refused():
     network = program_network(random_checkpoint(), HARDWARE["ideal"], CHIP)
     with pytest.raises(InputError, match="made for 6 features"):
         network.logits(np.zeros((1, 7, 5), np.float32))
+
+
+@pytest.mark.parametrize("first", [2**32, -2])
+def test_sample_numbers_beyond_32_bits_are_refused_since_noise_would_repeat(first):
+    layer = program_network(random_checkpoint(), HARDWARE["noisy"], CHIP).layer
+    with pytest.raises(ValueError, match="sample numbers"):
+        layer.run(normalised(), first_sample=first)

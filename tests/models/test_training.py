@@ -7,6 +7,7 @@ from networks import HARDWARE, random_checkpoint, random_features
 torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
 from memramp.errors import InputError  # noqa: E402
+from memramp.models import torch_network  # noqa: E402
 from memramp.models.analog_lstm import accuracy, program_network  # noqa: E402
 from memramp.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from memramp.models.keyword_set import KeywordSet  # noqa: E402
@@ -80,13 +81,32 @@ def test_state_of_another_configuration_is_refused_and_kept(tmp_path):
     assert (tmp_path / STATE_FILE).read_bytes() == before
 
 
+def test_state_with_values_of_other_kinds_is_told(tmp_path):
+    Trainer(config(epochs=1), data(), tmp_path).run(lambda _: None)
+    path = tmp_path / STATE_FILE
+    content = path.read_bytes()
+    changed = content.replace(b'\\"epoch\\":1', b'\\"epoch\\":{}').replace(b'\\"epoch\\": 1', b'\\"epoch\\":{}')
+    assert changed != content
+    path.write_bytes(changed)
+    with pytest.raises(InputError, match="damaged training state"):
+        Trainer(config(epochs=1), data(), tmp_path)
+
+
+def test_starting_from_a_network_for_other_features_is_told(tmp_path):
+    save_checkpoint(replace(random_checkpoint(inputs=5), classes=CLASSES), tmp_path / "other.safetensors")
+    settings = config()
+    model = settings.model.model_copy(update={"init": str(tmp_path / "other.safetensors")})
+    with pytest.raises(InputError, match="made for 5 features a step, the task has 6"):
+        Trainer(settings.model_copy(update={"model": model}), data(), tmp_path)
+
+
 def test_damaged_state_is_told(tmp_path):
     (tmp_path / STATE_FILE).write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00garbage!")
     with pytest.raises(InputError, match="damaged training state"):
         Trainer(config(), data(), tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in HARDWARE if name != "noise that varies between pairs"])
+@pytest.mark.parametrize("name", HARDWARE)
 def test_training_graph_with_ideal_devices_equals_the_simulator(name):
     checkpoint, hardware = random_checkpoint(), HARDWARE[name].ideal()
     streams = Streams(0)
@@ -107,6 +127,31 @@ def test_draws_of_the_training_are_those_of_the_simulator():
     draw = draw_hardware(checkpoint, HARDWARE["noisy"], Streams(2).child("x"))
     chip = program_network(checkpoint, HARDWARE["noisy"], Streams(2).child("x"))
     np.testing.assert_array_equal(draw.lstm.numpy(), chip.layer.array.w_eff)
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize("name", ["noisy", "noise that varies between pairs"])
+def test_read_noise_of_the_training_graph_has_the_simulators_mean_and_variance(name):
+    # One step from zero states, so that the gates' pre-activations can be compared before any converter acts.
+    checkpoint, n, streams = random_checkpoint(), 4000, Streams(0)
+    x = np.repeat(checkpoint.normalise(random_features(1, steps=1)), n, axis=0)
+    draw = draw_hardware(checkpoint, HARDWARE[name], streams)
+    seen = []
+
+    def watch(pre, _stairs, function):
+        seen.append(pre.detach().numpy())
+        return torch.sigmoid(pre) if function == "sigmoid" else torch.tanh(pre)
+
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        patch.setattr(torch_network, "_convert", watch)
+        network_of(checkpoint)(torch.from_numpy(x), draw, 0.0, torch.Generator().manual_seed(1))
+    array = program_network(checkpoint, HARDWARE[name], streams).layer.array
+    rows = np.concatenate([x[:, 0], np.zeros((n, 8), np.float32), np.ones((n, 1), np.float32)], axis=1)
+    expected = array.multiply(rows, np.uint64(1))
+    graph = np.concatenate([seen[0], seen[1], seen[2]], axis=1)  # i and f, g, o
+    std = expected.std(axis=0)
+    assert (np.abs(graph.mean(axis=0) - expected.mean(axis=0)) < 5 * np.sqrt(2 / n) * std).all()
+    np.testing.assert_allclose(graph.std(axis=0), std, rtol=5 / np.sqrt(n))
 
 
 def test_gradients_pass_straight_through_staircase_and_programming():

@@ -127,7 +127,7 @@ def test_a_single_vector_is_refused():
 
 
 def test_an_empty_batch_is_converted_to_nothing():
-    assert build(device=READ).convert(np.zeros((0, 5))).shape == (0, 5)
+    assert build(device=READ).convert(np.zeros((0, 5)), key=1).shape == (0, 5)
 
 
 @pytest.mark.parametrize(
@@ -174,3 +174,12 @@ def test_a_ramp_that_falls_back_converts_by_its_first_crossing():
     falling = replace(uniform_adc("sigmoid", 2, 1.0), base=np.array([-0.5, 0.4, 0.1], np.float32))
     assert falling.convert([[-0.6, 0.0, 0.2, 0.4]]).tolist() == [[0, 1, 1, 3]]
     assert falling.thresholds.tolist() == falling.read_thresholds(key=1).tolist()
+
+
+def test_a_noisy_converter_needs_a_key_and_counters_within_32_bits():
+    converter = build(device=READ)
+    with pytest.raises(ValueError, match="needs a key"):
+        converter.convert(V)
+    for counters in ({"first_sample": 2**32}, {"first_sample": -2}, {"step": 2**32}, {"purpose": -1}):
+        with pytest.raises(ValueError, match=r"lie in 0..2\*\*32 - 1"):
+            converter.convert(V, key=1, **counters)
