@@ -118,7 +118,7 @@ def test_faults_do_not_shift_the_programming_noise_of_healthy_pairs(noise_on):
     clean = array(device(prog_noise=noise), config)
     faulty = array(device(prog_noise=noise, stuck_off_rate=0.2), config)
     same = clean.w_eff == faulty.w_eff
-    # A pair stays as it was if no device of it is stuck; an idle device at 0 uS also if its error would be clipped to 0.
+    # A pair stays as it was if no device of it is stuck, or only an idle one whose error would be clipped anyway.
     expected = 0.8 * (0.8 + 0.2 * 0.5) if noise_on == "pair" else 0.8
     assert abs(same.mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / same.size)
 
