@@ -1,6 +1,8 @@
 """The embedded demonstration set, and the plan of the tool that makes it."""
 
 import json
+import shutil
+import sys
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -86,15 +88,37 @@ def test_file_follows_the_tools_plan(stored):
     assert tool.PER_CLASS == SIZES
 
 
-def test_speakers_of_the_splits_are_different_voices():
-    streams = Streams(tool.SEED)
-    voices = [
-        tool._variant(streams.generator("speaker", split, speaker))
-        for split, speakers in tool.SPEAKERS.items()
-        for speaker in range(speakers)
-    ]
-    assert len(voices) == sum(tool.SPEAKERS.values()) == 200
-    assert len(set(voices)) == len(voices)
+def test_speakers_of_the_splits_are_drawn_apart():
+    drawn = tool.speakers(Streams(tool.SEED))
+    assert len(drawn) == len(set(drawn.values())) == sum(tool.SPEAKERS.values()) == 200
+    assert {accent for accent, _ in drawn.values()} == set(tool.ACCENTS)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the program espeak-ng")
+def test_each_speaker_sounds_different(tmp_path):
+    # The program speaks with its default voice, and succeeds, when it can't find the one asked for.
+    synthesiser = tool.Synthesiser(tmp_path, Streams(tool.SEED))
+    synthesiser.speakers = {key: synthesiser.speakers[key] for key in [*synthesiser.speakers][::10]}
+    synthesiser.refuse_equal_speakers()
+    one = next(iter(synthesiser.speakers))
+    synthesiser.speakers["testing", 99] = synthesiser.speakers[one]
+    with pytest.raises(SystemExit, match="sound the same"):
+        synthesiser.refuse_equal_speakers()
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs the program espeak-ng")
+def test_accents_obey_the_voice_variant(tmp_path):
+    synthesiser = tool.Synthesiser(tmp_path, Streams(tool.SEED))
+    _, variant = synthesiser.speakers["training", 0]
+    higher = f"{variant}pitch 200 300\n"
+    for accent in tool.ACCENTS:
+        synthesiser.speakers = {("training", 0): (accent, variant), ("training", 1): (accent, higher)}
+        synthesiser.refuse_equal_speakers()
+
+
+def test_warnings_of_the_synthesiser_stop_the_tool():
+    with pytest.raises(SystemExit, match="maximum number"):
+        tool._run([sys.executable, "-c", "import sys; print('maximum number of voices reached', file=sys.stderr)"])
 
 
 @pytest.mark.parametrize("split", SIZES)

@@ -42,7 +42,7 @@ def test_float_network_recognises_real_speech(clips):
 def test_noisy_five_bit_chips_stay_within_two_points_of_float(clips):
     checkpoint = load_checkpoint("speech_commands_float")
     reference = accuracy(checkpoint.float_logits(clips.features), clips.labels)
-    accuracies = chips("speech_commands_midpoint_5bit", clips, bits=5, levels="midpoint")
+    accuracies = chips("speech_commands_midpoint_5bit_taught", clips, bits=5, levels="midpoint")
     assert accuracies.mean() >= reference - 2.0
 
 
