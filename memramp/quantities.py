@@ -29,7 +29,7 @@ def parse_quantity(value: Any, unit: str, scale: str = "") -> float:
     value : str, int or float
         ``"2.67 uS"``, ``"2.67e-6 S"``, or a plain number, which is taken to be in ``scale + unit`` already.
     unit : str
-        SI unit without prefix: ``"S"``, ``"V"``, ``"s"``, ``"Hz"``, ``"m"``.
+        SI unit without prefix: ``"S"``, ``"V"``, ``"s"``, ``"Hz"``, ``"m"``, ``"F"``, ``"K"``.
     scale : str
         SI prefix of the returned number: ``""``, ``"n"``, ``"u"``, ``"m"``, ``"M"`` or ``"G"``.
 
@@ -54,7 +54,7 @@ def _read_text(text: str, unit: str, scale: str) -> float:
     if match is None:
         raise ValueError(f"expected a quantity such as '1 {documented}', found {text!r}")
     number, with_prefix = match.groups()
-    if not with_prefix:
+    if not with_prefix or with_prefix == documented:  # as it is; quantiphy would take the K of '300 K' for kilo
         return float(number)
     one = Quantity(f"1 {with_prefix}")  # quantiphy knows the prefixes; what it makes of commas we do not want
     if one.units == "":
@@ -84,3 +84,9 @@ Seconds = Annotated[float, _quantity("s")]
 
 Hertz = Annotated[float, _quantity("Hz"), Field(gt=0)]
 """Frequency in Hz."""
+
+Farads = Annotated[float, _quantity("F"), Field(ge=0)]
+"""Capacitance in F."""
+
+Kelvin = Annotated[float, _quantity("K"), Field(gt=0, le=2000)]
+"""Absolute temperature in K; above 2000 K no chip is left."""

@@ -59,3 +59,11 @@ def test_units_of_a_configuration_block():
 def test_bad_values_of_a_block_are_refused(bad):
     with pytest.raises(ValidationError):
         Block.model_validate(bad)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "number"),
+    [("300 K", "K", 300.0), ("300", "K", 300.0), ("500 mK", "K", 0.5), ("4 pF", "F", 4e-12), ("32 ns", "s", 3.2e-8)],
+)
+def test_other_units(text, unit, number):
+    assert parse_quantity(text, unit) == number  # a K alone is kelvin, not kilo

@@ -1,0 +1,105 @@
+"""What read-backs of ramps and of weights have in common: units, and rows that must be those of a table."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from memramp.csvfile import csv_number
+from memramp.errors import InputError
+from memramp.quantities import MAX_MICROSIEMENS
+
+_SIEMENS = 1e-2  # uS: what lies below it altogether, where more than 1 uS is wanted, was measured in siemens
+
+
+def check_unit_of_header(content: bytes, where: str) -> list[str]:
+    """Return the cells of a header, as far as it can be read; siemens are refused.
+
+    Raises
+    ------
+    InputError
+        The header has conductances in siemens.
+    """
+    lines = (line.strip() for line in content.decode("utf-8-sig", "replace").splitlines())
+    header = next((line for line in lines if line and not line.startswith("#")), "")
+    cells = [cell.strip().strip('"') for cell in re.split("[,;\t]", header)]
+    for cell in cells:
+        if re.fullmatch(r"measured_?(S|siemens|nS|mS)?", cell, re.IGNORECASE) and cell != "measured_uS":
+            unit = "in uS, under the header measured_uS; multiply siemens by 1e6"
+            raise InputError(f"{where}: conductances are expected {unit}, found the column {cell}")
+    return cells
+
+
+def check_places(
+    found: Sequence[tuple[object, ...]], wanted: Sequence[tuple[object, ...]], lines: Sequence[int], where: str
+) -> None:
+    """Check that the rows of a file are those wanted, each once and in order.
+
+    Raises
+    ------
+    InputError
+        Says which row is unknown, missing, stands twice or elsewhere.
+    """
+    known, seen = set(wanted), dict[tuple[object, ...], int]()
+    for k, (place, line) in enumerate(zip(found, lines, strict=True)):
+        at = f"{where}, line {line}"
+        if place not in known:
+            raise InputError(f"{at}: the table has no {_said(place)}")
+        if place in seen:
+            raise InputError(f"{at}: {_said(place)} stands twice, first in line {seen[place]}")
+        if place != wanted[k]:
+            if wanted[k] in found:
+                raise InputError(f"{at}: found {_said(place)} where {_said(wanted[k])} belongs; keep the table's order")
+            raise InputError(f"{at}: {_said(wanted[k])} is missing, found {_said(place)} in its place")
+        seen[place] = line
+    if len(found) < len(wanted):
+        raise InputError(f"{where}: ends before {_said(wanted[len(found)])}; {len(wanted)} rows are expected")
+
+
+def conductance(cells: dict[str, str], place: str) -> float:
+    """Return a measured conductance [uS].
+
+    Raises
+    ------
+    InputError
+        It is no finite number of 0 to 1e6 uS.
+    """
+    value = csv_number(cells, "measured_uS", place)
+    if not 0.0 <= value <= MAX_MICROSIEMENS:
+        raise InputError(f"{place}: measured_uS must lie between 0 and {MAX_MICROSIEMENS:g}, found {value:g}")
+    return value
+
+
+def check_unit(measured: ArrayLike, target: ArrayLike, where: str) -> None:
+    """Refuse conductances that were measured in siemens.
+
+    Raises
+    ------
+    InputError
+        All are below 0.01 uS although more than 1 uS was written.
+    """
+    largest, wanted = float(np.max(measured)), float(np.max(target))
+    if 0.0 < largest < _SIEMENS and wanted > 1.0:
+        raise InputError(
+            f"{where}: the largest conductance is {largest:.3g} where up to {wanted:.4g} uS were to be written, "
+            "which looks like siemens; multiply by 1e6"
+        )
+
+
+def whole_number(cells: dict[str, str], column: str, place: str) -> int:
+    """Return the whole number in a column.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    if not re.fullmatch(r"[0-9]{1,9}", cells[column]):
+        raise InputError(f"{place}: {column} must be a whole number, found {cells[column][:60]!r}")
+    return int(cells[column])
+
+
+def _said(place: tuple[object, ...]) -> str:
+    array, *rest = place
+    return f"row {rest[0]} of {array}" if len(rest) == 1 else f"device {' '.join(map(str, rest))} of {array}"
