@@ -59,17 +59,26 @@ class DenseWeights:
 
 def lstm(x: NDArray[np.floating], weights: LstmWeights) -> NDArray[np.float64]:
     """Return the hidden states [batch, steps, hidden] for inputs [batch, steps, inputs], from zero initial states."""
+    return _run(x, weights)[0]
+
+
+def gate_inputs(x: NDArray[np.floating], weights: LstmWeights) -> NDArray[np.float64]:
+    """Return the pre-activations of the gates [batch, steps, 4 hidden], in the order i, f, g, o; see `lstm`."""
+    return _run(x, weights)[1]
+
+
+def _run(x: NDArray[np.floating], weights: LstmWeights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     batch, steps, _ = x.shape
     h = np.zeros((batch, weights.hidden))
     c = np.zeros_like(h)
-    states = np.empty((batch, steps, weights.hidden))
+    states, inputs = np.empty((batch, steps, weights.hidden)), np.empty((batch, steps, 4 * weights.hidden))
     for t in range(steps):
-        pre = _product(x[:, t], weights.weight_x) + _product(h, weights.weight_h) + weights.bias
-        i, f, g, o = np.split(pre, 4, axis=1)
+        inputs[:, t] = _product(x[:, t], weights.weight_x) + _product(h, weights.weight_h) + weights.bias
+        i, f, g, o = np.split(inputs[:, t], 4, axis=1)
         c = expit(f) * c + expit(i) * np.tanh(g)
         h = expit(o) * np.tanh(c)
         states[:, t] = h
-    return states
+    return states, inputs
 
 
 def dense(x: NDArray[np.floating], weights: DenseWeights) -> NDArray[np.float64]:

@@ -24,37 +24,85 @@ array([[ 0, 23, 31]], dtype=int16)
 array([[0.   , 0.676, 0.912]], dtype=float32)
 """
 
-from memramp.peripherals.converter import ActivationConfig, Converter, build_converter, nladc, uniform_adc
-from memramp.peripherals.functions import FUNCTIONS, Function, FunctionName, get_function
+from memramp.peripherals.activation import ActivationConfig, build_converter, design_converter
+from memramp.peripherals.calibration import Calibration, CalibrationKind
+from memramp.peripherals.check import CheckReport, RampCheck, check_readback
+from memramp.peripherals.converter import Converter, nladc, uniform_adc
+from memramp.peripherals.density import Density, load_density, normal_density
+from memramp.peripherals.design import design_ramp
+from memramp.peripherals.expression import function_from_expression
+from memramp.peripherals.function import Function, Section, Span
+from memramp.peripherals.function_config import FunctionConfig, resolve_function
+from memramp.peripherals.functions import FUNCTIONS, describe_functions, get_function
 from memramp.peripherals.input_driver import InputConfig, quantise_inputs
 from memramp.peripherals.levels import Levels, LevelsKind, ideal_levels
 from memramp.peripherals.linearity import inl_dnl
-from memramp.peripherals.programmed_ramp import Calibration, ProgrammedRamp, program_ramp
-from memramp.peripherals.ramp import RampDesign, design_ramp
-from memramp.peripherals.table import TableRow, ramp_table, write_ramp_table
+from memramp.peripherals.measured_ramp import ramp_from_readback, simulate_readback
+from memramp.peripherals.noise_aware import expected_error, threshold_std
+from memramp.peripherals.programmed_ramp import ProgrammedColumns, ProgrammedRamp, program_columns, program_ramp
+from memramp.peripherals.ramp import Column, RampDesign, Realisation, realise
+from memramp.peripherals.readback import Readback, read_back, write_readback
+from memramp.peripherals.table import RampTable, TableRamp, ramp_name, ramp_table
+from memramp.peripherals.table_files import load_table, save_table, table_bytes
+from memramp.peripherals.table_schema import RampSettings, TableRow
+from memramp.peripherals.table_update import updated_table
+from memramp.peripherals.tabulated import function_from_table
 
 __all__ = [
     "FUNCTIONS",
     "ActivationConfig",
     "Calibration",
+    "CalibrationKind",
+    "CheckReport",
+    "Column",
     "Converter",
+    "Density",
     "Function",
-    "FunctionName",
+    "FunctionConfig",
     "InputConfig",
     "Levels",
     "LevelsKind",
+    "ProgrammedColumns",
     "ProgrammedRamp",
+    "RampCheck",
     "RampDesign",
+    "RampSettings",
+    "RampTable",
+    "Readback",
+    "Realisation",
+    "Section",
+    "Span",
+    "TableRamp",
     "TableRow",
     "build_converter",
+    "check_readback",
+    "describe_functions",
+    "design_converter",
     "design_ramp",
+    "expected_error",
+    "function_from_expression",
+    "function_from_table",
     "get_function",
     "ideal_levels",
     "inl_dnl",
+    "load_density",
+    "load_table",
     "nladc",
+    "normal_density",
+    "program_columns",
     "program_ramp",
     "quantise_inputs",
+    "ramp_from_readback",
+    "ramp_name",
     "ramp_table",
+    "read_back",
+    "realise",
+    "resolve_function",
+    "save_table",
+    "simulate_readback",
+    "table_bytes",
+    "threshold_std",
     "uniform_adc",
-    "write_ramp_table",
+    "updated_table",
+    "write_readback",
 ]

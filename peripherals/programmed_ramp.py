@@ -1,17 +1,18 @@
-"""A ramp column after programming: its real staircase, its calibration, and the read noise of each conversion."""
+"""Ramp columns after programming: their real staircases, their calibration, and the read noise of each conversion."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memramp.devices import Device, Programmed, program
+from memramp.devices import Device, program
 from memramp.errors import InputError
-from memramp.peripherals.functions import FloatArray
+from memramp.peripherals.calibration import Calibration, CalibrationKind, Trim, as_calibration, replace_stuck, trim
+from memramp.peripherals.function import FloatArray
+from memramp.peripherals.linearity import inl_dnl
 from memramp.peripherals.ramp import RampDesign
 
-Calibration = Literal["none", "ideal_bias", "one_point"]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,39 +23,57 @@ class ProgrammedRamp:
     """What was asked for."""
 
     calibration: Calibration
-    """How the bias devices were set."""
+    """How the column was set right after programming."""
 
     g_steps: FloatArray
-    """Conductances that the ramp devices hold, in firing order, [n_steps] [uS]."""
+    """Conductances of the devices that make the ramp, in firing order; a spare stands where it took over [uS]."""
 
     g_bias: FloatArray
     """Conductances that the bias devices hold, after calibration, [n_bias] [uS]."""
 
-    stuck_steps: NDArray[np.bool_]
-    """Ramp devices that are stuck at g_min or g_max, [n_steps]."""
+    stuck_steps: BoolArray
+    """Ramp devices that are stuck at g_min or g_max; a device that a spare replaced is told by the spare."""
 
-    stuck_bias: NDArray[np.bool_]
+    stuck_bias: BoolArray
     """Bias devices that are stuck at g_min or g_max, [n_bias]."""
 
     values: FloatArray
-    """All values that the ramp visits, [n_steps + 1], non-decreasing, without read noise [pre-activation].
+    """All values that the ramp visits, [n_clocks + 1], non-decreasing, without read noise [pre-activation].
 
-    Equal to ``v_per_us * (cumulated g_steps - sum of g_bias)`` but for rounding; computed from the deviations, so that
-    ideal devices give the ideal values to the last bit.
+    Equal to ``v_per_us * (gain * cumulated g_steps - sum of g_bias)``, each with its width of pulse, but for rounding;
+    computed from the deviations, so that ideal devices give the ideal values to the last bit.
     """
 
     read_std: FloatArray
-    """Read noise of the bias devices together (element 0) and of the ramp devices, [n_steps + 1] [pre-activation]."""
+    """Read noise of the bias devices together (element 0) and of each clock's devices, [n_clocks + 1]
+    [pre-activation]."""
+
+    uncalibrated: FloatArray
+    """Thresholds before calibration, [K] [pre-activation]."""
+
+    gain: float
+    """Width of the ramp's pulses relative to the designed one: 1, but after two-point calibration."""
+
+    bias_shortfall: float
+    """What calibration would have had to take from the bias devices beyond emptying them; 0 as a rule [uS]."""
+
+    writes: int
+    """Number of write operations, over all copies."""
 
     @property
     def thresholds(self) -> FloatArray:
-        """Thresholds without read noise, [2**bits - 1], non-decreasing [pre-activation]."""
-        return self.values[: self.design.thresholds.size]
+        """Thresholds without read noise, [K], non-decreasing [pre-activation]."""
+        return self.values[self.design.compared]
+
+    @property
+    def start_std(self) -> FloatArray:
+        """Read noise of the first threshold (element 0) and of the step to each further one, [K] [pre-activation]."""
+        return _noise_of_thresholds(self.read_std, self.design)
 
     @property
     def mid_scale_error(self) -> float:
-        """Where the mid-scale value lies instead of at 0 [pre-activation]; 0 after one-point calibration."""
-        return float(self.values[self.design.levels.mid])
+        """How far the mid-scale value lies from its ideal one [pre-activation]; 0 after one-point calibration."""
+        return float(self.values[self.design.anchor] - self.design.ramp[self.design.anchor])
 
     @property
     def bias_overflow(self) -> float:
@@ -65,25 +84,75 @@ class ProgrammedRamp:
         return float(max(0.0, self.g_bias.max() - self.design.g_max))
 
 
+@dataclass(frozen=True, eq=False)
+class ProgrammedColumns:
+    """Many ramp columns of one design, each programmed and calibrated on its own. Made by `program_columns`."""
+
+    design: RampDesign
+    calibration: Calibration
+    g_steps: FloatArray
+    """[n, ramp devices], see `ProgrammedRamp` for this and what follows [uS]."""
+    stuck_steps: BoolArray
+    """[n, ramp devices]."""
+    stuck_bias: BoolArray
+    """[n, bias devices]."""
+    trimmed: Trim
+    """What calibration set."""
+    values: FloatArray
+    """[n, n_clocks + 1] [pre-activation]."""
+    uncalibrated: FloatArray
+    """[n, K] [pre-activation]."""
+    read_std: FloatArray
+    """[n, n_clocks + 1] [pre-activation]."""
+    writes: NDArray[np.int64]
+    """[n]."""
+
+    @property
+    def thresholds(self) -> FloatArray:
+        """Thresholds without read noise, [n, K], non-decreasing [pre-activation]."""
+        return self.values[:, self.design.compared]
+
+    @property
+    def devices(self) -> int:
+        """Devices that one converter takes: all rows of all copies."""
+        return len(self.design.column.role) * self.calibration.copies
+
+    @property
+    def bias_overflow(self) -> FloatArray:
+        """By how much the largest bias conductance exceeds g_max, [n] [uS]."""
+        return np.asarray(np.maximum(0.0, self.trimmed.g_bias.max(axis=1) - self.design.g_max))
+
+    def __len__(self) -> int:
+        """Return the number of columns."""
+        return len(self.values)
+
+    def __getitem__(self, index: int) -> ProgrammedRamp:
+        """Return one of the columns."""
+        return ProgrammedRamp(
+            design=self.design,
+            calibration=self.calibration,
+            g_steps=self.g_steps[index],
+            g_bias=self.trimmed.g_bias[index],
+            stuck_steps=self.stuck_steps[index],
+            stuck_bias=self.stuck_bias[index],
+            values=self.values[index],
+            read_std=self.read_std[index],
+            uncalibrated=self.uncalibrated[index],
+            gain=float(self.trimmed.gain[index]),
+            bias_shortfall=float(self.trimmed.shortfall[index]),
+            writes=int(self.writes[index]),
+        )
+
+
 def program_ramp(
-    design: RampDesign, device: Device, rng: np.random.Generator, calibration: Calibration = "one_point"
+    design: RampDesign,
+    device: Device,
+    rng: np.random.Generator,
+    calibration: CalibrationKind | Calibration = "one_point",
 ) -> ProgrammedRamp:
     """Program a ramp column once, with the programming noise and faults of the same devices that hold the weights.
 
-    Calibrations:
-
-    ``none``
-        The bias devices are programmed to their targets and have errors and faults of their own.
-    ``ideal_bias``
-        The bias devices hold their targets exactly: the start value is right, the errors of the ramp devices add up
-        from there. The uncalibrated integral nonlinearity derived from the released code's equations means this.
-    ``one_point``
-        The bias devices are trimmed in a closed loop on the column's own output until the mid-scale crossing is exact:
-        V_0 = -(sum of the realised steps up to mid-scale), whatever the noise and whatever is stuck. Bias devices that
-        are not stuck share the load evenly, without regard to g_max (see `ProgrammedRamp.bias_overflow`). Only if all
-        are stuck, or less than no conductance would be called for, an error is left (`ProgrammedRamp.mid_scale_error`).
-
-    For one state of `rng`, the ramp devices are the same for every calibration.
+    For one state of `rng`, the ramp devices are the same for every kind of calibration.
 
     Parameters
     ----------
@@ -92,58 +161,115 @@ def program_ramp(
     device : Device
         Window, programming noise, read noise and fault rates.
     rng : numpy.random.Generator
-        Source of the draws; ramp and bias devices use children of their own.
-    calibration : {"none", "ideal_bias", "one_point"}
-        How the bias devices are set.
+        Source of the draws; ramp, bias and spare devices and the calibration use children of their own.
+    calibration : Calibration or str
+        How the column is set right; a name stands for that kind.
 
     Raises
     ------
     InputError
         Unknown calibration, or a design for another window.
     """
-    if calibration not in get_args(Calibration):
-        raise InputError(f"unknown calibration '{calibration}', allowed: {', '.join(get_args(Calibration))}")
+    return program_columns(design, device, rng, 1, calibration)[0]
+
+
+def program_columns(
+    design: RampDesign,
+    device: Device,
+    rng: np.random.Generator,
+    count: int,
+    calibration: CalibrationKind | Calibration = "one_point",
+) -> ProgrammedColumns:
+    """Program many columns at once: `count` independent chips; see `program_ramp`.
+
+    Parameters
+    ----------
+    count : int
+        Number of columns, at least 1. With ``calibration.copies``, each is the best of so many.
+    """
+    chosen = as_calibration(calibration)
+    _check_window(design, device)
+    total = count * chosen.copies
+    steps_rng, bias_rng, spare_rng, trim_rng = rng.spawn(4)
+    g_steps, g_bias = design.g_steps, design.g_bias
+    steps = program(device, np.broadcast_to(g_steps, (total, g_steps.size)), steps_rng)
+    exact = device.ideal() if chosen.kind == "ideal_bias" else device
+    bias = program(exact, np.broadcast_to(g_bias, (total, g_bias.size)), bias_rng)
+    steps, replaced = replace_stuck(design, device, steps, chosen, spare_rng)
+    deviation = _deviation(design, steps.g - g_steps)
+    trimmed = trim(design, device, bias, deviation, chosen, trim_rng)
+    columns = ProgrammedColumns(
+        design=design,
+        calibration=chosen,
+        g_steps=steps.g,
+        stuck_steps=steps.stuck_off | steps.stuck_on,
+        stuck_bias=bias.stuck_off | bias.stuck_on,
+        trimmed=trimmed,
+        values=_staircase(design, deviation, trimmed),
+        uncalibrated=_staircase(design, deviation, Trim.untouched(design, bias))[:, design.compared],
+        read_std=_read_std(design, device, steps.g, trimmed),
+        writes=g_steps.size + g_bias.size + replaced + trimmed.writes,
+    )
+    return columns if chosen.copies == 1 else _best(columns, count)
+
+
+def _check_window(design: RampDesign, device: Device) -> None:
     if (design.g_min, design.g_max) != (device.g_min, device.g_max):
         raise InputError(
             f"the ramp was designed for devices of {design.g_min:g}..{design.g_max:g} uS, "
             f"found devices of {device.g_min:g}..{device.g_max:g} uS"
         )
-    steps_rng, bias_rng = rng.spawn(2)
-    steps = program(device, design.g_steps, steps_rng)
-    bias = program(device.ideal() if calibration == "ideal_bias" else device, design.g_bias, bias_rng)
-    deviation = np.concatenate([[0.0], np.cumsum(steps.g - design.g_steps)])
-    g_bias, shift = _set_bias(design, bias, float(deviation[design.levels.mid]), calibration)
-    return ProgrammedRamp(
-        design=design,
-        calibration=calibration,
-        g_steps=steps.g,
-        g_bias=g_bias,
-        stuck_steps=steps.stuck_off | steps.stuck_on,
-        stuck_bias=bias.stuck_off | bias.stuck_on,
-        values=_never_falling(design.levels.ramp + design.v_per_us * (deviation - shift), design.levels.mid),
-        read_std=design.v_per_us * _read_std(device, steps.g, g_bias),
+
+
+def _deviation(design: RampDesign, error: FloatArray) -> FloatArray:
+    """Return the error of the cumulated steps, [n, n_clocks + 1], from that of each ramp device [uS]."""
+    per_clock = np.add.reduceat(error * design.column.width[design.column.rows("ramp")], design.column.starts, axis=1)
+    return np.concatenate([np.zeros((len(error), 1)), np.cumsum(per_clock, axis=1)], axis=1)
+
+
+def _staircase(design: RampDesign, deviation: FloatArray, trimmed: Trim) -> FloatArray:
+    """Return the values of the ramp, [n, n_clocks + 1], from their errors: without any, the ideal ones stay."""
+    hold = trimmed.anchor
+    error = design.v_per_us * (deviation - deviation[:, hold, None] + trimmed.error_at_anchor[:, None])
+    rise = design.ramp - design.ramp[hold] + design.v_per_us * (deviation - deviation[:, hold, None])
+    return _never_falling(design.ramp + error + (trimmed.gain[:, None] - 1.0) * rise, hold)
+
+
+def _never_falling(values: FloatArray, hold: int) -> FloatArray:
+    """Return the values without falls, which are due to rounding: no conductance is negative. `hold` stays."""
+    before, after = values[:, hold::-1], values[:, hold:]
+    return np.concatenate(
+        [np.minimum.accumulate(before, axis=1)[:, ::-1], np.maximum.accumulate(after, axis=1)[:, 1:]], axis=1
     )
 
 
-def _set_bias(
-    design: RampDesign, bias: Programmed, deviation_at_mid: float, calibration: Calibration
-) -> tuple[FloatArray, float]:
-    """Return the bias conductances and by how much their sum exceeds the target [uS]."""
-    healthy = ~(bias.stuck_off | bias.stuck_on)
-    wanted = design.bias_total + deviation_at_mid - bias.g[~healthy].sum()
-    if calibration != "one_point" or not healthy.any():
-        return bias.g, float(np.sum(bias.g - design.g_bias))
-    g_bias = np.where(healthy, max(wanted, 0.0) / healthy.sum(), bias.g)
-    # The sum of g_bias is that deviation already, but for rounding; taken as it is, mid-scale is 0 to the last bit.
-    return g_bias, deviation_at_mid if wanted >= 0.0 else float(np.sum(g_bias - design.g_bias))
+def _read_std(design: RampDesign, device: Device, g_steps: FloatArray, trimmed: Trim) -> FloatArray:
+    column = design.column
+    fire = device.read_noise.std(g_steps) * column.width[column.rows("ramp")] * trimmed.gain[:, None]
+    steps = np.sqrt(np.add.reduceat(fire**2, column.starts, axis=1))
+    start = device.read_noise.std(trimmed.g_bias) * column.width[column.rows("bias")]  # they fire together
+    return design.v_per_us * np.concatenate([np.sqrt(np.sum(start**2, axis=1, keepdims=True)), steps], axis=1)
 
 
-def _never_falling(values: FloatArray, mid: int) -> FloatArray:
-    """Return the values without falls, which are due to rounding: no conductance is negative. Mid-scale stays."""
-    before, after = values[mid::-1], values[mid:]
-    return np.concatenate([np.minimum.accumulate(before)[::-1], np.maximum.accumulate(after)[1:]])
+def _noise_of_thresholds(read_std: FloatArray, design: RampDesign) -> FloatArray:
+    start = np.sqrt(np.sum(read_std[..., : design.first + 1] ** 2, axis=-1, keepdims=True))
+    steps = read_std[..., design.first + 1 : design.first + design.thresholds.size]
+    return np.concatenate([start, steps], axis=-1)
 
 
-def _read_std(device: Device, g_steps: FloatArray, g_bias: FloatArray) -> FloatArray:
-    start = np.sqrt(np.sum(device.read_noise.std(g_bias) ** 2))  # the bias devices fire together, independently
-    return np.concatenate([[start], device.read_noise.std(g_steps)])
+def _best(columns: ProgrammedColumns, count: int) -> ProgrammedColumns:
+    """Return of each group of copies the one with the least worst INL; all copies were written."""
+    worst = np.abs(inl_dnl(columns.thresholds, columns.design)[0]).max(axis=1)
+    picked = np.argmin(worst.reshape(count, -1), axis=1) + np.arange(count) * columns.calibration.copies
+    return ProgrammedColumns(
+        design=columns.design,
+        calibration=columns.calibration,
+        g_steps=columns.g_steps[picked],
+        stuck_steps=columns.stuck_steps[picked],
+        stuck_bias=columns.stuck_bias[picked],
+        trimmed=columns.trimmed.pick(picked),
+        values=columns.values[picked],
+        uncalibrated=columns.uncalibrated[:: columns.calibration.copies],
+        read_std=columns.read_std[picked],
+        writes=columns.writes.reshape(count, -1).sum(axis=1),
+    )

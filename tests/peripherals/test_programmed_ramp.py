@@ -143,5 +143,5 @@ def test_a_design_for_another_window_is_refused():
 
 
 def test_unknown_calibration_is_refused():
-    with pytest.raises(InputError, match="'two_point', allowed: none, ideal_bias, one_point"):
-        make(device(), "two_point")
+    with pytest.raises(InputError, match="'three_point', allowed: none, ideal_bias, one_point, two_point"):
+        make(device(), "three_point")
