@@ -14,10 +14,12 @@ from memramp.crossbar import ProgrammedArray, program_array
 from memramp.errors import InputError
 from memramp.models import kernels
 from memramp.models.checkpoint import Checkpoint
+from memramp.models.digital_twin import measured_converter, measured_weights, readout_weights
 from memramp.models.hardware import HardwareConfig
 from memramp.models.lstm import DenseWeights, LstmWeights, dense
 from memramp.parallel import over_parts
 from memramp.peripherals import Converter, build_converter, quantise_inputs
+from memramp.peripherals.circuit_effects import with_circuit
 from memramp.streams import Streams, check_counters
 
 Floats = NDArray[np.float32]
@@ -33,10 +35,14 @@ class AnalogLstm:
     """The gate matrix, [inputs + hidden + 1, 4 hidden]."""
 
     sigmoid: Converter
-    """Converter of the gates i, f, o."""
+    """Converter of the gates i, f, o: its columns, in this order, [3 hidden]."""
 
     tanh: Converter
-    """Converter of the gate g and, if so configured, of the cell state."""
+    """Converter of the gate g and, if so configured, of the cell state: its columns, [hidden] or [2 hidden].
+
+    The cell state has columns of its own, which it reaches as the pre-activations do, through devices of the array, so
+    that circuit and environment act on it alike.
+    """
 
     hardware: HardwareConfig
     """What was programmed."""
@@ -82,6 +88,7 @@ class AnalogLstm:
         limit, levels = np.float32(self.hardware.input.range), self.hardware.input.levels
         curves, keys = (_curve(self.sigmoid), _curve(self.tanh)), self._keys()
         digital = self.hardware.tanh_c == "digital"
+        errors = None if self.sigmoid.plain and self.tanh.plain else (self.sigmoid.errors, self.tanh.errors)
 
         def run_part(part: slice) -> None:
             for start in range(part.start, part.stop, kernels.CHUNK):
@@ -96,6 +103,7 @@ class AnalogLstm:
                     limit,
                     levels,
                     digital,
+                    errors,
                     first_sample + start,
                     states[rows],
                 )
@@ -115,7 +123,8 @@ class AnalogLstm:
             bias = np.ones((len(pulses), 1), np.float32)
             pre = self.array.multiply(np.concatenate([pulses, bias], axis=1), array_key, step=t)
             i, f, g, o = np.split(pre, 4, axis=1)
-            i, f, o = (self.sigmoid.decode(self.sigmoid.convert(gate, sigmoid_key, step=t)) for gate in (i, f, o))
+            gates = self.sigmoid.convert(np.concatenate([i, f, o], axis=1), sigmoid_key, step=t)
+            i, f, o = np.split(self.sigmoid.decode(gates), 3, axis=1)
             g = self.tanh.decode(self.tanh.convert(g, tanh_key, step=t))
             c = (f.astype(np.float64) * c + i.astype(np.float64) * g).astype(np.float32)
             h = o * self._tanh_of_state(c, tanh_key, t)
@@ -125,7 +134,7 @@ class AnalogLstm:
     def _tanh_of_state(self, c: Floats, key: np.uint64, step: int) -> Floats:
         if self.hardware.tanh_c == "digital":
             return np.tanh(c.astype(np.float64)).astype(np.float32)
-        return self.tanh.decode(self.tanh.convert(c, key, step=step, purpose=kernels.STATE))
+        return self.tanh.decode(self.tanh.convert(c, key, step=step, purpose=kernels.STATE, first_column=self.hidden))
 
     def _keys(self) -> tuple[np.uint64, np.uint64, np.uint64]:
         return self.streams.key("lstm", "read"), self.streams.key("sigmoid", "read"), self.streams.key("tanh", "read")
@@ -183,8 +192,8 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
     """
     layer = AnalogLstm(
         array=program_gates(checkpoint.lstm, hardware, streams),
-        sigmoid=program_converter("sigmoid", hardware, streams),
-        tanh=program_converter("tanh", hardware, streams),
+        sigmoid=program_converter("sigmoid", hardware, streams, checkpoint.lstm.hidden),
+        tanh=program_converter("tanh", hardware, streams, checkpoint.lstm.hidden),
         hardware=hardware,
         streams=streams,
     )
@@ -193,9 +202,10 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
 
 
 def program_gates(weights: LstmWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:
-    """Program the gate matrix of one chip."""
-    return program_array(
-        weights.stacked(), hardware.crossbar, hardware.device, streams.generator("lstm", "program")
+    """Program the gate matrix of one chip, or take it as it was measured."""
+    stacked = weights.stacked()
+    return measured_weights("lstm", hardware, stacked) or program_array(
+        stacked, hardware.crossbar, hardware.device, streams.generator("lstm", "program")
     )
 
 
@@ -206,16 +216,33 @@ def program_readout(
 
     Only the largest output counts, so the weights are scaled to fill the window: nothing is clipped.
     """
-    stacked = weights.stacked()
-    factor = hardware.crossbar.w_clip / max(float(np.abs(stacked).max()), 1e-30)
-    rng = streams.generator("dense", "program")
-    return program_array(stacked * factor, hardware.crossbar, hardware.device, rng), factor
+    scaled, factor = readout_weights(weights, hardware)
+    array = measured_weights("dense", hardware, scaled) or program_array(
+        scaled, hardware.crossbar, hardware.device, streams.generator("dense", "program")
+    )
+    return array, factor
 
 
-def program_converter(function: str, hardware: HardwareConfig, streams: Streams) -> Converter:
-    """Program the converter of one function on one chip."""
+def program_converter(function: str, hardware: HardwareConfig, streams: Streams, hidden: int) -> Converter:
+    """Program the converter of one function on one chip, in its circuit and environment, for a layer of hidden units.
+
+    Where ramps were measured, the converter has the measured one.
+    The sigmoid converter has columns for the gates i, f, o; any other one for g and, where the cell state goes through
+    it too, for that.
+    """
     rng = streams.generator(function, "program")
-    return build_converter(hardware.activation, function, hardware.devices_of_ramp, rng)
+    converter = measured_converter(function, hardware) or build_converter(
+        hardware.activation, function, hardware.devices_of_ramp, rng
+    )
+    groups = 3 if function == "sigmoid" else 1 if hardware.tanh_c == "digital" else 2
+    return with_circuit(
+        converter,
+        hardware.circuit,
+        hardware.crossbar.scale,
+        columns=groups * hidden,
+        rng=streams.generator(function, "comparators"),
+        environment=hardware.environment,
+    )
 
 
 def accuracy(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -230,7 +257,7 @@ def confusion(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> NDAr
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
-def _curve(converter: Converter) -> tuple[Floats, Floats, Floats]:
+def _curve(converter: Converter) -> kernels.Curve:
     return converter.base, converter.read_std, converter.outputs
 
 

@@ -2,10 +2,15 @@
 
 from typing import Literal
 
+from pydantic import Field, InstanceOf
+
 from memramp.config import StrictModel
 from memramp.crossbar import CrossbarConfig
 from memramp.devices import Device
+from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
+from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.environment import EnvironmentConfig
 
 StateTanh = Literal["digital", "nladc"]
 Readout = Literal["digital", "analog"]
@@ -29,16 +34,32 @@ class HardwareConfig(StrictModel):
     activation: ActivationConfig = ActivationConfig()
     """Converters of the four gates: sigmoid for i, f, o and tanh for g."""
 
+    circuit: CircuitConfig = CircuitConfig()
+    """Integrators, comparators and clock of the gates' converters; ideal by default."""
+
+    environment: EnvironmentConfig = EnvironmentConfig()
+    """Conditions at inference; those of programming by default."""
+
     tanh_c: StateTanh = "digital"
     """tanh of the cell state: in floating point (the last released code), or by the tanh converter once more."""
 
     readout: Readout = "digital"
     """Dense read-out: in floating point, or in an array of its own whose largest output wins (ideal comparison)."""
 
+    measured: InstanceOf[MeasuredNetwork] | None = Field(default=None, exclude=True)
+    """Measured devices in place of programmed ones, see `memramp.models.measured_network`."""
+
     def ideal(self) -> "HardwareConfig":
-        """Return the same hardware with devices that have neither noise nor faults: quantisation alone is left."""
-        ramp_device = None if self.ramp_device is None else self.ramp_device.ideal()
-        return self.model_copy(update={"device": self.device.ideal(), "ramp_device": ramp_device})
+        """Return the same hardware with ideal devices in an ideal circuit, as programmed: only quantisation is left."""
+        return self.model_copy(
+            update={
+                "device": self.device.ideal(),
+                "ramp_device": None if self.ramp_device is None else self.ramp_device.ideal(),
+                "circuit": self.circuit.ideal(),
+                "environment": EnvironmentConfig(),
+                "measured": None,
+            }
+        )
 
     @property
     def devices_of_ramp(self) -> Device:

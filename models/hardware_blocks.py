@@ -1,14 +1,21 @@
 """The blocks of a YAML file that describe hardware, shared by experiments and trainings."""
 
+from typing import Self
+
+from pydantic import model_validator
+
 from memramp.config import StrictModel
 from memramp.crossbar import CrossbarConfig
 from memramp.devices import DeviceConfig, resolve_device
 from memramp.models.hardware import HardwareConfig, Readout, StateTanh
+from memramp.models.measured_network import ReadbackConfig
 from memramp.peripherals import ActivationConfig, InputConfig
+from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.environment import EnvironmentConfig
 
 
 class HardwareBlocks(StrictModel):
-    """The top-level keys ``device``, ``ramp_device``, ``crossbar``, ``input`` and ``activation``."""
+    """The top-level keys ``device`` to ``readback`` below."""
 
     device: DeviceConfig | None = None
     """The memristors: a preset, keys that override it, or all keys."""
@@ -19,6 +26,18 @@ class HardwareBlocks(StrictModel):
     crossbar: CrossbarConfig = CrossbarConfig()
     input: InputConfig = InputConfig()
     activation: ActivationConfig = ActivationConfig()
+    circuit: CircuitConfig = CircuitConfig()
+    environment: EnvironmentConfig = EnvironmentConfig()
+
+    readback: ReadbackConfig | None = None
+    """Measured devices in place of programmed ones."""
+
+    @model_validator(mode="after")
+    def _check_circuit(self) -> Self:
+        # Told before anything runs; a column with more thresholds than 2**bits is met when it is programmed.
+        self.circuit.check_leakage(2**self.activation.bits)
+        self.environment.factors(self.circuit.v_read, self.circuit.temperature)
+        return self
 
     def hardware(self, tanh_c: StateTanh, readout: Readout) -> HardwareConfig | None:
         """Return the hardware that the blocks describe, None without a device.
@@ -26,7 +45,8 @@ class HardwareBlocks(StrictModel):
         Raises
         ------
         InputError
-            A preset that does not exist, or a device that is not completely described.
+            A preset that does not exist, a device that is not completely described, or a read-back that cannot be
+            read.
         """
         if self.device is None:
             return None
@@ -36,6 +56,9 @@ class HardwareBlocks(StrictModel):
             crossbar=self.crossbar,
             input=self.input,
             activation=self.activation,
+            circuit=self.circuit,
+            environment=self.environment,
             tanh_c=tanh_c,
             readout=readout,
+            measured=None if self.readback is None else self.readback.load(),
         )

@@ -10,12 +10,22 @@ from numpy.typing import NDArray
 
 from memramp.crossbar.kernels import add_read_noise_row, add_read_noise_row_var, mac_block
 from memramp.jit import inline_kernel, kernel
-from memramp.peripherals.kernels import count_crossings_row, noisy_thresholds, quantise_input
+from memramp.peripherals.kernels import (
+    ColumnErrors,
+    convert_row,
+    count_crossings_row,
+    noisy_thresholds,
+    quantise_input,
+    read_ramp,
+)
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
 Curve = tuple[Floats, Floats, Floats]
 """A converter: programmed ramp values, their read noise, outputs."""
+
+Errors = tuple[ColumnErrors, ColumnErrors] | None
+"""What tells the columns of the sigmoid and of the tanh converter apart; None, compiled apart, where they are alike."""
 
 Keys = tuple[np.uint64, np.uint64, np.uint64]
 """Keys of the read noise of the array, the sigmoid ramp and the tanh ramp."""
@@ -58,15 +68,35 @@ def _read_array(
 
 @inline_kernel
 def _convert_gates(
-    pre: Floats, sigmoid: Curve, tanh: Curve, keys: Keys, t: int, sample: int, thresholds: Floats, codes: Codes
+    pre: Floats,
+    sigmoid: Curve,
+    tanh: Curve,
+    keys: Keys,
+    t: int,
+    sample: int,
+    errors: Errors,
+    ramp: Floats,
+    tanh_ramp: Floats,
+    codes: Codes,
 ) -> None:
-    """Fill the codes of one sample's gates i, f, g, o: one firing of each ramp serves all its columns."""
+    """Fill the codes of one sample's gates i, f, g, o: one firing of each ramp serves all its columns.
+
+    The columns of the sigmoid converter are i, f, o, [3 hidden]; those of the tanh converter are g, [hidden].
+    """
     hidden = pre.shape[0] // 4
-    noisy_thresholds(sigmoid[0], sigmoid[1], keys[1], t, sample, GATES, thresholds)
-    count_crossings_row(pre[: 2 * hidden], thresholds, codes[: 2 * hidden])
-    count_crossings_row(pre[3 * hidden :], thresholds, codes[3 * hidden :])
-    noisy_thresholds(tanh[0], tanh[1], keys[2], t, sample, GATES, thresholds)
-    count_crossings_row(pre[2 * hidden : 3 * hidden], thresholds, codes[2 * hidden : 3 * hidden])
+    if errors is None:
+        noisy_thresholds(sigmoid[0], sigmoid[1], keys[1], t, sample, GATES, ramp[0])
+        count_crossings_row(pre[: 2 * hidden], ramp[0], codes[: 2 * hidden])
+        count_crossings_row(pre[3 * hidden :], ramp[0], codes[3 * hidden :])
+        noisy_thresholds(tanh[0], tanh[1], keys[2], t, sample, GATES, tanh_ramp[0])
+        count_crossings_row(pre[2 * hidden : 3 * hidden], tanh_ramp[0], codes[2 * hidden : 3 * hidden])
+    else:
+        i_and_f, g, o = codes[: 2 * hidden], codes[2 * hidden : 3 * hidden], codes[3 * hidden :]
+        read_ramp(sigmoid[0], sigmoid[1], keys[1], t, sample, GATES, errors[0].count_all, ramp)
+        convert_row(pre[: 2 * hidden], 0, ramp, errors[0], keys[1], t, sample, GATES, i_and_f)
+        convert_row(pre[3 * hidden :], 2 * hidden, ramp, errors[0], keys[1], t, sample, GATES, o)
+        read_ramp(tanh[0], tanh[1], keys[2], t, sample, GATES, errors[1].count_all, tanh_ramp)
+        convert_row(pre[2 * hidden : 3 * hidden], 0, tanh_ramp, errors[1], keys[2], t, sample, GATES, g)
 
 
 @inline_kernel
@@ -96,14 +126,19 @@ def _update_hidden_by_ramp(
     key: np.uint64,
     t: int,
     sample: int,
-    thresholds: Floats,
+    errors: Errors,
+    ramp: Floats,
     c: Floats,
     h: Floats,
 ) -> None:
-    """Fill the hidden state with tanh(c) from another firing of the tanh ramp."""
+    """Fill the hidden state with tanh(c) from another firing of the tanh ramp, in columns after those of gate g."""
     hidden = c.shape[0]
-    noisy_thresholds(tanh[0], tanh[1], key, t, sample, STATE, thresholds)
-    count_crossings_row(c, thresholds, codes[:hidden])  # those of gate i are not needed any more
+    if errors is None:
+        noisy_thresholds(tanh[0], tanh[1], key, t, sample, STATE, ramp[0])
+        count_crossings_row(c, ramp[0], codes[:hidden])  # those of gate i are not needed any more
+    else:
+        read_ramp(tanh[0], tanh[1], key, t, sample, STATE, errors[1].count_all, ramp)
+        convert_row(c, hidden, ramp, errors[1], key, t, sample, STATE, codes[:hidden])
     for j in range(hidden):
         h[j] = sigmoid_out[codes[3 * hidden + j]] * tanh[2][codes[j]]
 
@@ -120,6 +155,7 @@ def lstm_sequence(
     limit: np.float32,
     levels: int,
     digital_state: bool,
+    errors: Errors,
     first: int,
     states: Floats,
 ) -> None:
@@ -133,16 +169,17 @@ def lstm_sequence(
     h = np.zeros((n, states.shape[2]), np.float32)
     c = np.zeros_like(h)
     row, pre = np.empty((n, w.shape[0]), np.float32), np.empty((n, w.shape[1]), np.float32)
-    thresholds, codes = np.empty_like(sigmoid[0]), np.empty(w.shape[1], np.int16)
+    codes = np.empty(w.shape[1], np.int16)
+    ramp, tanh_ramp = np.empty((2, sigmoid[0].size), np.float32), np.empty((2, tanh[0].size), np.float32)
     for t in range(steps):
         for b in range(n):
             _fill_inputs(x[b, t], h[b], limit, levels, row[b])
         _read_array(row, w, read_var, read_std, keys[0], t, first, pre)
         for b in range(n):
-            _convert_gates(pre[b], sigmoid, tanh, keys, t, first + b, thresholds, codes)
+            _convert_gates(pre[b], sigmoid, tanh, keys, t, first + b, errors, ramp, tanh_ramp, codes)
             _update_cell(codes, sigmoid[2], tanh[2], c[b])
             if digital_state:
                 _update_hidden(codes, sigmoid[2], c[b], h[b])
             else:
-                _update_hidden_by_ramp(codes, sigmoid[2], tanh, keys[2], t, first + b, thresholds, c[b], h[b])
+                _update_hidden_by_ramp(codes, sigmoid[2], tanh, keys[2], t, first + b, errors, tanh_ramp, c[b], h[b])
             states[b, min(t, states.shape[1] - 1)] = h[b]

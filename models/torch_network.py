@@ -39,6 +39,30 @@ class Staircase:
 
 
 @dataclass(frozen=True)
+class ColumnDraw:
+    """What tells a converter's columns apart in one draw of the hardware; see `memramp.peripherals.Converter`.
+
+    The comparators' noise is taken as one draw per column and conversion, of the variance of the sample's and a
+    decision's together: the simulator's chips, on which networks are selected and tested, draw it for each decision.
+
+    Parameters
+    ----------
+    offset : Tensor
+        Offsets of the columns' comparators, [columns], or [1] for all of them [pre-activation].
+    std : float
+        Noise of each column and conversion [pre-activation].
+    """
+
+    offset: Tensor
+    std: float
+
+    def __call__(self, pre: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return what the comparators see of pre-activations [batch, columns]."""
+        held = pre - self.offset
+        return held + self.std * torch.randn(pre.shape, generator=generator) if self.std > 0 else held
+
+
+@dataclass(frozen=True)
 class HardwareDraw:
     """One draw of everything random in the hardware.
 
@@ -56,6 +80,8 @@ class HardwareDraw:
         None without read noise [weight units squared].
     input_levels, input_range : int, float
         Pulse widths of each polarity (0: any), and the input of the longest one.
+    gates, states : ColumnDraw or None
+        Errors of the gates' columns, in the order i, f, g, o, and of the cell state's; None without any.
     """
 
     lstm: Tensor
@@ -66,6 +92,8 @@ class HardwareDraw:
     read_var: Tensor | None
     input_levels: int
     input_range: float
+    gates: ColumnDraw | None = None
+    states: ColumnDraw | None = None
 
 
 class _Quantise(torch.autograd.Function):
@@ -181,12 +209,20 @@ class KeywordNetwork(nn.Module):
             if var_h is not None:
                 spread = (var_x_t + pulses.detach().square() @ var_h).sqrt()
                 pre = pre + spread * torch.randn(pre.shape, generator=generator)
+            if draw.gates is not None:
+                pre = draw.gates(pre, generator)
             i, f = _convert(pre[:, : 2 * hidden], draw.sigmoid, "sigmoid").chunk(2, dim=1)
             g = _convert(pre[:, 2 * hidden : 3 * hidden], draw.tanh, "tanh")
             o = _convert(pre[:, 3 * hidden :], draw.sigmoid, "sigmoid")
             c = f * c + i * g
-            h = o * (torch.tanh(c) if draw.state is None else _convert(c, draw.state, "tanh"))
+            h = o * self._tanh_of_state(c, draw, generator)
         return h
+
+    @staticmethod
+    def _tanh_of_state(c: Tensor, draw: HardwareDraw, generator: torch.Generator | None) -> Tensor:
+        if draw.state is None:
+            return torch.tanh(c)
+        return _convert(c if draw.states is None else draw.states(c, generator), draw.state, "tanh")
 
     def _read_variances(self, x: Tensor, draw: HardwareDraw) -> tuple[Tensor, Tensor | None]:
         """Return what the inputs and the bias row add to the variance of each output, and the matrix for h^2."""

@@ -23,7 +23,7 @@ from memramp.errors import InputError
 from memramp.models.analog_lstm import accuracy, program_converter, program_gates, program_network, program_readout
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from memramp.models.hardware import HardwareConfig
-from memramp.models.torch_network import HardwareDraw, KeywordNetwork, Staircase, network_of
+from memramp.models.torch_network import ColumnDraw, HardwareDraw, KeywordNetwork, Staircase, network_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_data import TrainingData
 from memramp.models.training_state import TrainingState, load_state, save_state
@@ -235,8 +235,9 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
     streams : Streams
         Random streams of this batch.
     """
+    hidden = checkpoint.lstm.hidden
     gates = program_gates(checkpoint.lstm, hardware, streams)
-    tanh = program_converter("tanh", hardware, streams)
+    sigmoid, tanh = (program_converter(name, hardware, streams, hidden) for name in ("sigmoid", "tanh"))
     readout, scale = None, 1.0
     if hardware.readout == "analog":
         programmed, scale = program_readout(checkpoint.dense, hardware, streams)
@@ -244,13 +245,27 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
     return HardwareDraw(
         lstm=torch.from_numpy(gates.w_eff),
         dense=readout,
-        sigmoid=_staircase(program_converter("sigmoid", hardware, streams), streams.key("sigmoid", "read")),
+        sigmoid=_staircase(sigmoid, streams.key("sigmoid", "read")),
         tanh=_staircase(tanh, streams.key("tanh", "read")),
         state=None if hardware.tanh_c == "digital" else _staircase(tanh, streams.key("tanh", "read", "state")),
         input_levels=hardware.input.levels,
         input_range=hardware.input.range,
         read_var=torch.from_numpy(gates.read_var) if gates.read_var.any() else None,
+        gates=_columns(sigmoid, _gate_offsets(sigmoid, tanh, hidden)),
+        states=None if hardware.tanh_c == "digital" else _columns(tanh, tanh.offset[hidden:]),
     )
+
+
+def _gate_offsets(sigmoid: Converter, tanh: Converter, hidden: int) -> NDArray[np.float32]:
+    """Return the offsets of the gates' columns in the order i, f, g, o, [4 hidden], or [0] without offsets."""
+    return np.concatenate([sigmoid.offset[: 2 * hidden], tanh.offset[:hidden], sigmoid.offset[2 * hidden :]])
+
+
+def _columns(converter: Converter, offset: NDArray[np.float32]) -> ColumnDraw | None:
+    std = float(np.hypot(converter.sample_std, converter.decision_std))  # the same for all of a layer's converters
+    if offset.size == 0 and std == 0.0:
+        return None
+    return ColumnDraw(torch.from_numpy(offset if offset.size else np.zeros(1, np.float32)), std)
 
 
 def _staircase(converter: Converter, key: np.uint64) -> Staircase:

@@ -104,6 +104,12 @@ class TrainingConfig(HardwareBlocks):
     augmentation: AugmentationConfig = AugmentationConfig(versions=0)
 
     @model_validator(mode="after")
+    def _check_readback(self) -> "TrainingConfig":
+        if self.readback is not None:
+            raise ValueError("readback is for experiments; a training draws the errors of many chips")
+        return self
+
+    @model_validator(mode="after")
     def _check_augmentation(self) -> "TrainingConfig":
         if self.task.kind == "demo_keywords" and self.augmentation.versions > 0:
             raise ValueError("augmentation.versions must be 0 for demo_keywords, whose waveforms are not embedded")

@@ -2,96 +2,124 @@
 
 Both turn the pre-activations of a batch into codes by first crossing (code c: c thresholds are <= v) and codes into
 values of the activation function; they differ in their thresholds, outputs and noise only, so one class serves both.
+What a real circuit and its surroundings add is put in by `memramp.peripherals.circuit.with_circuit`.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, model_validator
 
-from memramp.config import StrictModel
-from memramp.devices import Device
 from memramp.errors import InputError
 from memramp.peripherals import kernels
-from memramp.peripherals.functions import Function, get_function
+from memramp.peripherals.function import Function
+from memramp.peripherals.functions import get_function
 from memramp.peripherals.input_driver import batch_of_float32
-from memramp.peripherals.levels import MAX_BITS, LevelsKind, check_bits, ideal_levels
-from memramp.peripherals.programmed_ramp import Calibration, ProgrammedRamp, program_ramp
-from memramp.peripherals.ramp import design_ramp
+from memramp.peripherals.levels import MAX_BITS
+from memramp.peripherals.programmed_ramp import ProgrammedRamp
+from memramp.peripherals.reference import Reference, reference_of
 from memramp.streams import check_counters
 
 Float32Array = NDArray[np.float32]
+_MOST_COUNTS = 2**15  # counts are int16
 _PARTS = 16  # of a batch: enough for any number of threads to share; the codes do not depend on it
 
 
-class ActivationConfig(StrictModel):
-    """How pre-activations become values of the activation function."""
-
-    kind: Literal["nladc", "uniform_adc"] = "nladc"
-    """Ramp converter with the function in its thresholds, or uniform converter and digital function."""
-
-    bits: Annotated[int, Field(strict=True, ge=1, le=MAX_BITS)] = 5
-    """Resolution, 1..12 (2..12 with levels ``midpoint``); above 8, steps are small beside usual programming errors."""
-
-    levels: LevelsKind = "midpoint"
-    """Placement of thresholds and outputs of the ramp; for ``uniform_adc`` it only sets the default range."""
-
-    calibration: Calibration = "one_point"
-    """How the ramp's bias devices are set (``nladc``)."""
-
-    range: Annotated[float, Field(strict=True, ge=1e-6, le=1e6)] | None = None
-    """Full scale of ``uniform_adc``: it converts -range..range [pre-activation]. None: as far as the ramp reaches."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.kind == "nladc" and self.range is not None:
-            raise ValueError("range belongs to kind 'uniform_adc'; the range of 'nladc' follows from its levels")
-        if self.kind == "nladc" or self.range is None:
-            check_bits(self.bits, self.levels)
-        return self
+Counting = Literal["first_crossing", "count"]
 
 
 @dataclass(frozen=True, eq=False)
 class Converter:
-    """A converter with 2**bits codes, ready to convert."""
+    """A converter with K thresholds and K + 1 counts, ready to convert.
+
+    K is 2**bits - 1 where each code has one place on the ramp. Where the function has folds, K may be another number:
+    the ramp rises all the same, and the *counter* goes down in the falling sections.
+    """
 
     function: Function
     """The activation function."""
 
     base: Float32Array
-    """Value of the ramp at each comparison, without read noise, [2**bits - 1] [pre-activation]."""
+    """Value of the ramp at each comparison, without read noise, [K] [pre-activation]."""
 
     read_std: Float32Array
-    """Read noise of the start value and of the step to each further value, [2**bits - 1] [pre-activation]."""
+    """Read noise of the start value and of the step to each further value, [K] [pre-activation]."""
 
     outputs: Float32Array
-    """Output of each code, [2**bits]."""
+    """Output of each count, [K + 1]; need not be monotone."""
 
     bias_overflow: float = 0.0
     """By how much calibration asked a bias device for more than g_max, see `ProgrammedRamp.bias_overflow` [uS]."""
 
+    codes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Reading of the counter, up or down, at each count, [K + 1], >= 0. Empty: the counts themselves."""
+
+    reference: Reference = field(default_factory=Reference)
+    """Where the thresholds come from."""
+
+    offset: Float32Array = field(default_factory=lambda: np.empty(0, np.float32))
+    """Offset of each column's comparator, which raises all its thresholds, [columns]; empty: none [pre-activation]."""
+
+    sample_std: float = 0.0
+    """Noise of the value that a column holds, drawn once per column and conversion [pre-activation]."""
+
+    decision_std: float = 0.0
+    """Noise of the comparators, drawn for each decision [pre-activation]."""
+
+    hysteresis: float = 0.0
+    """By how much a threshold is higher for a comparator that said 'crossed' before. `base` is what counts for one that
+    did not, so only counting ``count`` meets it [pre-activation]."""
+
+    counting: Counting = "first_crossing"
+    """Count to the first clock that says 'crossed', or all clocks that say 'not yet'."""
+
+    early_stop: bool = False
+    """Whether a conversion ends when all its columns have crossed; see `cycles`."""
+
     def __post_init__(self) -> None:
-        count = 2**self.bits
         sizes = (self.base.size, self.read_std.size, self.outputs.size)
-        if self.bits < 1 or sizes != (count - 1, count - 1, count):  # the kernels rely on it
-            raise ValueError(f"a converter needs 2**bits - 1 values, as many noises and 2**bits outputs, found {sizes}")
+        if not 1 <= self.base.size < _MOST_COUNTS or sizes != (sizes[0], sizes[0], sizes[0] + 1):  # kernels rely on it
+            raise ValueError(f"a converter needs K >= 1 values, as many noises and K + 1 outputs, found {sizes}")
+        if self.codes.size == 0:
+            object.__setattr__(self, "codes", np.arange(self.outputs.size))
+        if self.codes.shape != self.outputs.shape or self.codes.min() < 0:
+            raise ValueError(f"a converter needs a code >= 0 for each of {self.outputs.size} counts")
 
     @property
     def bits(self) -> int:
-        """Resolution."""
-        return int(self.outputs.size).bit_length() - 1
+        """Resolution: the bits that the counter needs."""
+        return int(self.codes.max()).bit_length()
 
     @property
     def thresholds(self) -> Float32Array:
-        """Thresholds without read noise, [2**bits - 1]: the running maximum of `base` [pre-activation]."""
-        return np.maximum.accumulate(self.base)
+        """Thresholds without any noise, [K] [pre-activation].
+
+        The running maximum of `base`, or, where all clocks count, `base` in ascending order.
+        """
+        return np.sort(self.base) if self.counting == "count" else np.maximum.accumulate(self.base)
 
     @property
     def noisy(self) -> bool:
-        """Whether each conversion draws read noise."""
-        return bool(self.read_std.any())
+        """Whether each conversion draws noise."""
+        return bool(self.read_std.any()) or self.sample_std > 0.0 or self.decision_std > 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether all columns are alike but for what they hold, and count to the first crossing."""
+        quiet = self.sample_std == 0.0 and self.decision_std == 0.0
+        return quiet and self.offset.size == 0 and self.counting == "first_crossing"
+
+    @property
+    def errors(self) -> kernels.ColumnErrors:
+        """What tells the columns apart and how they count, as kernels take it."""
+        return kernels.ColumnErrors(
+            offset=self.offset,
+            sample_std=np.float32(self.sample_std),
+            decision_std=np.float32(self.decision_std),
+            hysteresis=np.float32(self.hysteresis),
+            count_all=self.counting == "count",
+        )
 
     def read_thresholds(self, key: int | np.uint64, sample: int = 0, step: int = 0, purpose: int = 0) -> Float32Array:
         """Return the thresholds of one conversion, with the read noise that all its columns share.
@@ -105,14 +133,24 @@ class Converter:
 
         Returns
         -------
-        ndarray of float32, [2**bits - 1], non-decreasing [pre-activation]
+        ndarray of float32, [K], non-decreasing [pre-activation]
         """
         out = np.empty_like(self.base)
-        kernels.noisy_thresholds(self.base, self.read_std, np.uint64(key), step, sample, purpose, out)
-        return out
+        if self.counting == "first_crossing":
+            kernels.noisy_thresholds(self.base, self.read_std, np.uint64(key), step, sample, purpose, out)
+            return out
+        both = np.empty((2, self.base.size), np.float32)
+        kernels.read_ramp(self.base, self.read_std, np.uint64(key), step, sample, purpose, True, both)
+        return np.asarray(both[1])
 
     def convert(
-        self, v: ArrayLike, key: int | np.uint64 | None = None, first_sample: int = 0, step: int = 0, purpose: int = 0
+        self,
+        v: ArrayLike,
+        key: int | np.uint64 | None = None,
+        first_sample: int = 0,
+        step: int = 0,
+        purpose: int = 0,
+        first_column: int = 0,
     ) -> NDArray[np.int16]:
         """Convert a batch of pre-activations; one ramp, and so one draw of its noise, serves all columns of a sample.
 
@@ -121,50 +159,106 @@ class Converter:
         v : array_like, [batch, cols]
             Pre-activations, finite.
         key : int or None
-            64-bit key of this converter's read noise; needed only with noise.
+            64-bit key of this converter's noise; needed only with noise.
         first_sample : int
             Index of the first sample: a batch in two halves gives the same codes as in one piece.
         step, purpose : int
-            Which conversion of the sample; see `read_thresholds`.
+            Which conversion of the sample; see `read_thresholds`. `purpose` lies below 2**30 where columns have noise
+            of their own.
+        first_column : int
+            Number of the first column of `v`: it picks the columns' offsets and noise.
 
         Returns
         -------
         ndarray of int16, [batch, cols]
-            Codes, 0..2**bits - 1.
+            Thermometer counts, 0..K.
 
         Raises
         ------
         ValueError
-            Not two-dimensional, or not finite; a counter beyond 32 bits; noise without a key.
+            Not two-dimensional, or not finite; a counter beyond 32 bits; noise without a key; columns that the
+            converter does not have.
         """
         values = batch_of_float32(v, "pre-activations")
         codes = np.empty(values.shape, np.int16)
         check_counters(first_sample, len(values), step, purpose)
-        if self.noisy:
-            if key is None:
-                raise ValueError("a noisy converter needs a key, one of its own")
+        if self.noisy and key is None:
+            raise ValueError("a noisy converter needs a key, one of its own")
+        if not self.plain:
+            self._convert_columns(values, np.uint64(key or 0), first_sample, step, purpose, first_column, codes)
+        elif self.noisy:
             scratch = np.empty((_PARTS, self.base.size), np.float32)
             kernels.convert_batch(
-                values, self.base, self.read_std, np.uint64(key), first_sample, step, purpose, scratch, codes
+                values, self.base, self.read_std, np.uint64(key or 0), first_sample, step, purpose, scratch, codes
             )
         else:
             kernels.convert_batch_static(values, self.thresholds, _PARTS, codes)
         return codes
 
+    def _convert_columns(
+        self,
+        v: Float32Array,
+        key: np.uint64,
+        first_sample: int,
+        step: int,
+        purpose: int,
+        first_column: int,
+        codes: NDArray[np.int16],
+    ) -> None:
+        last = first_column + v.shape[1]
+        if first_column < 0 or 0 < self.offset.size < last:
+            raise ValueError(f"the converter has {self.offset.size} columns, found columns {first_column}..{last - 1}")
+        if purpose >= kernels.SAMPLE or last * self.base.size >= 2**32:
+            found = f"{purpose}, and {last} x {self.base.size}"
+            raise ValueError(f"purposes lie below 2**30, columns x thresholds below 2**32, found {found}")
+        scratch = np.empty((_PARTS, 2, self.base.size), np.float32)
+        kernels.convert_batch_columns(
+            v, first_column, self.base, self.read_std, self.errors, key, first_sample, step, purpose, scratch, codes
+        )
+
     def decode(self, codes: NDArray[np.integer]) -> Float32Array:
-        """Return the value of the activation function that each code stands for; any shape."""
+        """Return the value of the activation function that each count stands for; any shape."""
         return np.asarray(self.outputs[codes])
+
+    def counter_reading(self, counts: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return what the counter, up or down, shows at each count; any shape."""
+        return np.asarray(self.codes[counts])
+
+    def cycles(self, counts: NDArray[np.integer], early_stop: bool | None = None) -> NDArray[np.int64]:
+        """Return how many clocks each conversion takes.
+
+        One clock sets the start value, then each threshold takes one, and each value that the ramp visits before the
+        first threshold. A whole conversion of 2**n codes thus takes 2**n clocks, as the paper's: 32 ns for 5 bit at
+        1 GHz, Yang et al., doi 10.1038/s41467-025-56254-6, by way of doi 10.1038/s41467-025-65233-w. With early stop, a
+        conversion ends at the clock in which the last of its columns crosses.
+
+        Parameters
+        ----------
+        counts : ndarray of int, [..., cols]
+            Thermometer counts of the columns that share a ramp, 0..K; at least one column.
+        early_stop : bool or None
+            None: as the converter is made.
+
+        Returns
+        -------
+        ndarray of int64, [...]
+        """
+        size = self.base.size
+        stops = self.early_stop if early_stop is None else early_stop
+        compared = np.minimum(counts.max(axis=-1).astype(np.int64) + 1, size)  # count c crosses at comparison c + 1
+        return np.asarray((compared if stops else np.full_like(compared, size)) + (1 + self.reference.lead.size))
 
 
 def nladc(ramp: ProgrammedRamp) -> Converter:
     """Return the converter that a programmed ramp column makes."""
-    count = ramp.design.thresholds.size
     return Converter(
         function=ramp.design.function,
         base=ramp.thresholds.astype(np.float32),
-        read_std=ramp.read_std[:count].astype(np.float32),
+        read_std=ramp.start_std.astype(np.float32),
         outputs=ramp.design.outputs.astype(np.float32),
         bias_overflow=ramp.bias_overflow,
+        codes=np.asarray(ramp.design.levels.codes),
+        reference=reference_of(ramp),
     )
 
 
@@ -201,30 +295,5 @@ def uniform_adc(function: str | Function, bits: int, full_scale: float) -> Conve
         base=edges.astype(np.float32),
         read_std=np.zeros(count - 1, np.float32),
         outputs=chosen(middles).astype(np.float32),
+        reference=Reference(tracks=False),
     )
-
-
-def build_converter(config: ActivationConfig, function: str, device: Device, rng: np.random.Generator) -> Converter:
-    """Make the converter of one chip that a configuration describes.
-
-    Parameters
-    ----------
-    config : ActivationConfig
-        Kind, resolution, levels, calibration, range.
-    function : str
-        Activation function.
-    device : Device
-        The devices of the ramp column; unused for ``uniform_adc``.
-    rng : numpy.random.Generator
-        Source of the programming draws, a child stream of its own for each ramp of each chip; unused likewise.
-
-    Raises
-    ------
-    InputError
-        The ramp cannot be realised in the device's window, or an unknown function.
-    """
-    if config.kind == "nladc":
-        design = design_ramp(function, config.bits, config.levels, device)
-        return nladc(program_ramp(design, device, rng, config.calibration))
-    full_scale = config.range or ideal_levels(function, config.bits, config.levels).range
-    return uniform_adc(function, config.bits, full_scale)

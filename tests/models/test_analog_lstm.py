@@ -3,14 +3,35 @@ import numpy as np
 import pytest
 from networks import HARDWARE, IDEAL, NOISY, random_checkpoint, random_features
 
+from memramp.config import validate
 from memramp.errors import InputError
 from memramp.models.analog_lstm import accuracy, confusion, program_network
 from memramp.models.hardware import HardwareConfig
+from memramp.models.hardware_blocks import HardwareBlocks
 from memramp.models.lstm import lstm
 from memramp.peripherals import ActivationConfig
+from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.environment import EnvironmentConfig
 from memramp.streams import Streams
 
 CHIP = Streams(3).child("chip", 0)
+
+CIRCUITS = {
+    "offsets": {"comparator": {"offset_std": "5 mV"}},
+    "comparator noise": {"comparator": {"noise": "5 mV"}},
+    "reset noise": {"integrator": {"ktc_noise": True}, "t_pulse": "0.1 ns"},
+    "counting all clocks": {"counting": "count"},
+    "all, counting all clocks": {
+        "comparator": {"offset_std": "5 mV", "noise": "5 mV", "hysteresis": "4 mV", "delay": "0.2 ns"},
+        "integrator": {"ktc_noise": True, "leak_tau": "1 us", "gain": 1000.0, "c_in": "1 pF", "v_sat": "0.3 V"},
+        "jitter": "20 ps",
+        "counting": "count",
+    },
+}
+
+
+def in_circuit(settings, **others):
+    return HardwareConfig(device=NOISY, circuit=validate(CircuitConfig, settings, "circuit"), **others)
 
 
 def normalised(n=21):
@@ -116,3 +137,68 @@ def test_sample_numbers_beyond_32_bits_are_refused_since_noise_would_repeat(firs
     layer = program_network(random_checkpoint(), HARDWARE["noisy"], CHIP).layer
     with pytest.raises(ValueError, match="sample numbers"):
         layer.run(normalised(), first_sample=first)
+
+
+@pytest.mark.parametrize("tanh_c", ["digital", "nladc"])
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_compiled_sequence_equals_the_stepwise_reference_in_a_circuit(name, tanh_c):
+    layer = program_network(random_checkpoint(hidden=7), in_circuit(CIRCUITS[name], tanh_c=tanh_c), CHIP).layer
+    states = layer.run(normalised(), record=True)
+    np.testing.assert_array_equal(states, layer.stepwise(normalised()))
+    np.testing.assert_array_equal(states[9:, -1], layer.run(normalised()[9:], first_sample=9))
+    ideal = program_network(random_checkpoint(hidden=7), in_circuit({}, tanh_c=tanh_c), CHIP).layer
+    assert name == "counting all clocks" or (states != ideal.run(normalised(), record=True)).mean() > 0.01
+
+
+def test_every_gate_and_the_cell_state_have_comparators_of_their_own():
+    hardware = in_circuit(CIRCUITS["offsets"], tanh_c="nladc")
+    layer = program_network(random_checkpoint(), hardware, CHIP).layer
+    assert (layer.sigmoid.offset.size, layer.tanh.offset.size) == (3 * 8, 2 * 8)
+    offsets = np.concatenate([layer.sigmoid.offset, layer.tanh.offset])
+    assert np.unique(offsets).size == offsets.size
+    digital = program_network(random_checkpoint(), in_circuit(CIRCUITS["offsets"]), CHIP).layer
+    np.testing.assert_array_equal(digital.tanh.offset, layer.tanh.offset[:8])
+
+
+def test_a_circuit_does_not_move_the_programming_draws():
+    plain, within = (
+        program_network(random_checkpoint(), in_circuit(circuit), CHIP).layer for circuit in ({}, CIRCUITS["offsets"])
+    )
+    np.testing.assert_array_equal(plain.sigmoid.base, within.sigmoid.base)
+    np.testing.assert_array_equal(plain.array.w_eff, within.array.w_eff)
+
+
+def test_the_read_voltage_leaves_the_ramp_converters_network_alone_and_moves_a_fixed_reference():
+    low = EnvironmentConfig(v_read=0.15)
+    for kind, stays in (("nladc", True), ("uniform_adc", False)):
+        activation = ActivationConfig(kind=kind, bits=5)
+        nominal, changed = (
+            program_network(
+                random_checkpoint(),
+                HardwareConfig(device=NOISY, activation=activation, tanh_c="nladc", environment=environment),
+                CHIP,
+            ).logits(random_features(20))
+            for environment in (EnvironmentConfig(), low)
+        )
+        assert np.array_equal(nominal, changed) == stays
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ({"circuit": {"integrator": {"leak_tau": "0.1 ns"}}}, "leaves nothing to compare"),
+        ({"environment": {"temperature": "400 K", "temperature_coefficient": -0.01}}, "above 0"),
+    ],
+)
+def test_circuits_and_environments_that_leave_nothing_are_refused_before_anything_runs(blocks, message):
+    with pytest.raises(InputError, match=message) as caught:
+        validate(HardwareBlocks, blocks, "hardware.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_ideal_hardware_has_an_ideal_circuit_at_the_conditions_of_programming():
+    hardware = in_circuit(CIRCUITS["all, counting all clocks"], environment=EnvironmentConfig(v_read=0.15))
+    ideal = hardware.ideal()
+    assert ideal.environment == EnvironmentConfig()
+    layers = [program_network(random_checkpoint(), config, CHIP).layer for config in (ideal, HARDWARE["ideal"])]
+    np.testing.assert_array_equal(*(layer.run(normalised()) for layer in layers))

@@ -15,6 +15,8 @@ from memramp.models.torch_network import network_of  # noqa: E402
 from memramp.models.training import STATE_FILE, Trainer, draw_hardware  # noqa: E402
 from memramp.models.training_config import TrainingConfig  # noqa: E402
 from memramp.models.training_data import TrainingData  # noqa: E402
+from memramp.peripherals.circuit import CircuitConfig  # noqa: E402
+from memramp.peripherals.environment import EnvironmentConfig  # noqa: E402
 from memramp.streams import Streams  # noqa: E402
 
 CLASSES = ("a", "b", "c", "d")
@@ -120,6 +122,40 @@ def test_training_graph_with_ideal_devices_equals_the_simulator(name):
     # Sums in another order differ by some 1e-7, which may carry a value across a threshold in one of 64 sequences.
     wrong = (np.abs(graph - simulator) > 1e-5).any(axis=1)
     assert wrong.sum() <= 1
+
+
+@pytest.mark.parametrize("tanh_c", ["digital", "nladc"])
+def test_training_graph_knows_circuit_and_environment(tanh_c):
+    circuit = {"comparator": {"offset_std": "8 mV", "delay": "0.3 ns"}, "counting": "count"}
+    hardware = HARDWARE["ideal"].model_copy(
+        update={"circuit": CircuitConfig.model_validate(circuit), "tanh_c": tanh_c,
+                "environment": EnvironmentConfig(v_read=0.15, acts_on="weights")}
+    )  # fmt: skip
+    checkpoint, streams, features = random_checkpoint(), Streams(0), random_features(64)
+    draw = draw_hardware(checkpoint, hardware, streams)
+    with torch.no_grad():
+        graph = network_of(checkpoint)(torch.from_numpy(checkpoint.normalise(features)), draw).numpy()
+    simulator = program_network(checkpoint, hardware, streams).logits(features)
+    wrong = (np.abs(graph - simulator) > 1e-5).any(axis=1)  # as above
+    assert wrong.sum() <= 1
+    ideal = program_network(checkpoint, hardware.ideal(), streams).logits(features)
+    assert (np.abs(simulator - ideal) > 1e-3).any(axis=1).all()
+
+
+def test_noise_of_the_comparators_reaches_the_training_graph():
+    circuit = CircuitConfig.model_validate({"comparator": {"noise": "6 mV"}, "integrator": {"ktc_noise": True}})
+    hardware = HARDWARE["ideal"].model_copy(update={"circuit": circuit, "tanh_c": "nladc"})
+    checkpoint = random_checkpoint()
+    draw = draw_hardware(checkpoint, hardware, Streams(0))
+    assert draw.gates.std == pytest.approx(np.hypot(6e-3, 32.2e-6) / 0.12, rel=1e-4)
+    assert draw.states == draw.gates
+    x = torch.from_numpy(checkpoint.normalise(random_features(16)))
+    network = network_of(checkpoint)
+    one, same, other = (network(x, draw, 0.0, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    one.square().sum().backward()
+    assert all((parameter.grad != 0).any() for _, parameter in network.named_tensors())
 
 
 def test_draws_of_the_training_are_those_of_the_simulator():

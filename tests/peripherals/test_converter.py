@@ -7,7 +7,6 @@ from memramp.config import validate
 from memramp.devices import ConstantNoise, Device, load_preset
 from memramp.errors import InputError
 from memramp.peripherals import (
-    FUNCTIONS,
     ActivationConfig,
     build_converter,
     design_ramp,
@@ -26,16 +25,56 @@ def build(function="sigmoid", device=IDEAL, seed=1, **settings):
     return build_converter(ActivationConfig(**settings), function, device, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("function", list(FUNCTIONS))
-@pytest.mark.parametrize("levels", ["paper", "midpoint"])
+@pytest.mark.parametrize(
+    ("function", "levels"),
+    [("sigmoid", "paper"), ("sigmoid", "midpoint"), ("tanh", "paper"), ("tanh", "midpoint"), ("softsign", "midpoint"),
+     ("gelu", "midpoint"), ("silu", "midpoint")],
+)  # fmt: skip
 @pytest.mark.parametrize("bits", [2, 3, 5, 8, 12])
 def test_ideal_ramp_converter_counts_the_ideal_thresholds_to_one_ulp(function, levels, bits):
     converter = build(function, bits=bits, levels=levels)
     thresholds = ideal_levels(function, bits, levels).thresholds.astype(np.float32)
-    codes = np.arange(1, 2**bits)
+    below = np.nextafter(thresholds, np.float32(-np.inf))
     assert converter.bits == bits
-    assert converter.convert(thresholds[None]).tolist() == [codes.tolist()]  # v >= V_i counts
-    assert converter.convert(np.nextafter(thresholds, np.float32(-np.inf))[None]).tolist() == [(codes - 1).tolist()]
+    for v in (thresholds, below):  # v >= V_i counts
+        assert converter.convert(v[None]).tolist() == [np.searchsorted(thresholds, v, side="right").tolist()]
+
+
+def test_a_function_with_folds_has_more_thresholds_than_codes_and_a_counter_that_turns():
+    levels = ideal_levels("gelu", 6, "midpoint")
+    converter = build("gelu", bits=6)
+    counts = np.arange(levels.thresholds.size + 1)
+    assert converter.base.size > 63
+    readings = converter.counter_reading(counts)
+    assert readings.tolist() == levels.codes.tolist()
+    assert (np.diff(readings) < 0).any()
+    assert readings.max() == 63
+    v = np.linspace(-4.0, 3.9, 200)
+    found = converter.decode(converter.convert(v[None]))[0]
+    smooth = levels.function(v)
+    inside = (smooth > levels.outputs.min()) & (smooth < levels.outputs.max())
+    assert np.abs(found - smooth)[inside].max() <= levels.lsb / 2 + 1e-6
+
+
+def test_codes_are_the_counts_unless_the_counter_turns():
+    converter = build(bits=3)
+    assert converter.codes.tolist() == list(range(8))
+    folded = replace(converter, codes=np.array([3, 2, 1, 0, 1, 2, 3, 4]))
+    assert folded.counter_reading(np.array([[0, 3, 7]])).tolist() == [[3, 0, 4]]
+    assert folded.bits == 3
+    for bad in (np.arange(7), np.arange(8) - 1):
+        with pytest.raises(ValueError, match="code >= 0 for each of 8 counts"):
+            replace(converter, codes=bad)
+
+
+@pytest.mark.parametrize(
+    ("counts", "early", "cycles"),
+    [([0, 5, 2], False, 32), ([0, 5, 2], True, 7), ([0, 0], True, 2), ([30, 0], True, 32), ([31], True, 32)],
+)
+def test_a_conversion_takes_a_clock_for_the_start_and_one_for_each_comparison(counts, early, cycles):
+    converter = build(bits=5)
+    assert converter.cycles(np.array([counts, counts], np.int16), early).tolist() == [cycles] * 2
+    assert replace(converter, early_stop=early).cycles(np.array(counts)).tolist() == cycles
 
 
 @pytest.mark.parametrize("kind", ["nladc", "uniform_adc"])
@@ -139,8 +178,8 @@ def test_an_empty_batch_is_converted_to_nothing():
         ({"bits": 5.5}, "'bits': .*integer"),
         ({"bits": 1}, "2 to 12, found 1"),
         ({"kind": "sar"}, "'kind': .*'nladc' or 'uniform_adc'"),
-        ({"levels": "lloyd"}, "'levels': .*'paper' or 'midpoint'"),
-        ({"calibration": "two_point"}, "'calibration'"),
+        ({"levels": "lloyd"}, "'levels': .*'paper', 'midpoint'"),
+        ({"calibration": "three_point"}, "'calibration.kind'"),
         ({"kind": "uniform_adc", "range": 0.0}, "'range'"),
         ({"kind": "uniform_adc", "range": -1.0}, "'range'"),
         ({"kind": "nladc", "range": 3.0}, "range belongs to kind 'uniform_adc'"),
@@ -154,7 +193,7 @@ def test_bad_settings_are_refused_in_one_sentence(settings, message):
 
 
 def test_a_ramp_that_the_devices_cannot_hold_is_refused():
-    with pytest.raises(InputError, match="at most 4 bits fit"):
+    with pytest.raises(InputError, match="at most 4 bits"):
         build(device=load_preset("readc_taox"), bits=5, levels="midpoint")
 
 

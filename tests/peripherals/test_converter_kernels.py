@@ -50,9 +50,9 @@ def count_row_by_search(v, thresholds, codes):
         codes[j] = kernels.count_crossings(v[j], thresholds)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 3, 5, 9, 10, 12])
-def test_both_ways_of_counting_equal_the_slow_reference_also_at_ties_and_neighbours(bits):
-    thresholds = np.sort(RNG.normal(0.0, 1.0, 2**bits - 1)).astype(np.float32)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 6, 7, 31, 40, 511, 512, 700, 1023, 4095, 5000])
+def test_both_ways_of_counting_equal_the_slow_reference_also_at_ties_and_neighbours(size):
+    thresholds = np.sort(RNG.normal(0.0, 1.0, size)).astype(np.float32)
     thresholds[1::3] = thresholds[: thresholds.size - 1 : 3]  # equal ones: missing codes
     picked = thresholds[:: max(1, thresholds.size // 40)]
     v = np.concatenate([picked, np.nextafter(picked, -np.inf), np.nextafter(picked, np.inf), [-np.inf, np.inf]])
@@ -130,3 +130,106 @@ def test_batch_quantiser_equals_the_slow_reference(levels, limit):
         steps = np.float32(levels)
         width = np.rint(clipped / np.float32(limit) * steps)
         assert found == (clipped if levels == 0 else width / steps * np.float32(limit))
+
+
+def errors_of(columns=13, offset=0.0, sample_std=0.0, decision_std=0.0, hysteresis=0.0, count_all=False):
+    offsets = RNG.normal(0.0, offset, columns).astype(np.float32) if offset else np.empty(0, np.float32)
+    return kernels.ColumnErrors(
+        offsets, np.float32(sample_std), np.float32(decision_std), np.float32(hysteresis), count_all
+    )
+
+
+def convert_columns(v, base, std, errors, first=0, first_sample=0, parts=16):
+    codes = np.full(v.shape, -1, np.int16)
+    scratch = np.empty((parts, 2, base.size), np.float32)
+    kernels.convert_batch_columns(v, first, base, std, errors, np.uint64(5), first_sample, 3, 1, scratch, codes)
+    return codes
+
+
+def slow_count_all(v, ramp, hysteresis):
+    """Count all clocks that say 'not yet'; a comparator that has crossed returns `hysteresis` above it."""
+    count, crossed = 0, False
+    for value in ramp:
+        crossed = v < value + (hysteresis if crossed else 0.0)
+        count += not crossed
+    return count
+
+
+@pytest.mark.parametrize("bits", [2, 5, 10])
+@pytest.mark.parametrize("count_all", [False, True])
+def test_columns_without_errors_are_converted_like_all_alike(bits, count_all):
+    v, base, std = noisy_case(bits)
+    codes = convert_columns(v, base, std, errors_of(count_all=count_all))
+    if not count_all:
+        assert (codes == convert(v, base, std)).all()
+    for b, row in enumerate(v):
+        ramp = np.empty((2, base.size), np.float32)
+        kernels.read_ramp(base, std, np.uint64(5), 3, b, 1, count_all, ramp)
+        np.testing.assert_allclose(ramp[0], slow_noisy_values(base, std, np.uint64(5), 3, b, 1), rtol=1e-5, atol=1e-5)
+        slow = slow_count_all if count_all else lambda value, values, _: slow_count(value, values)
+        assert codes[b].tolist() == [slow(value, ramp[0], 0.0) for value in row]
+
+
+def test_the_two_ways_of_counting_differ_only_where_the_ramp_falls_back():
+    v, base, std = noisy_case(5)
+    first, every = (convert_columns(v, base, std * 3, errors_of(count_all=way)) for way in (False, True))
+    assert (first <= every).all()
+    assert (first < every).any()
+
+
+def test_hysteresis_delays_the_return_of_a_comparator_that_counts_all_clocks():
+    base = np.array([0.0, 1.0, 0.3, 0.05, 2.0], np.float32)
+    v = np.array([[0.5, 0.32, 1.5]], np.float32)
+    for hysteresis, expected in ((0.0, [3, 3, 4]), (0.25, [2, 2, 4]), (0.35, [2, 1, 4])):
+        codes = convert_columns(v, base, np.zeros_like(base), errors_of(hysteresis=hysteresis, count_all=True))
+        assert codes.tolist() == [expected] == [[slow_count_all(value, base, hysteresis) for value in v[0]]]
+
+
+def test_offsets_shift_each_column_by_its_number():
+    v, base, std = noisy_case(5, cols=8)
+    errors = errors_of(columns=20, offset=0.3)
+    codes = convert_columns(v, base, std, errors, first=12)
+    assert (codes == convert((v.astype(np.float64) - errors.offset[12:]).astype(np.float32), base, std)).all()
+
+
+CASES = {
+    "offset": {"offset": 0.2},
+    "sample noise": {"sample_std": 0.1},
+    "decision noise": {"decision_std": 0.1},
+    "all": {"offset": 0.2, "sample_std": 0.1, "decision_std": 0.1, "hysteresis": 0.1},
+}
+
+
+@pytest.mark.parametrize("count_all", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_codes_of_columns_do_not_depend_on_threads_split_or_neighbours(name, count_all):
+    v, base, std = noisy_case(5, batch=41, cols=18)
+    errors = errors_of(columns=18, count_all=count_all, **CASES[name])
+    whole = convert_columns(v, base, std, errors)
+    threads = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        assert (convert_columns(v, base, std, errors) == whole).all()
+    finally:
+        numba.set_num_threads(threads)
+    split = [convert_columns(v[:7], base, std, errors)]
+    split.append(convert_columns(v[7:], base, std, errors, first_sample=7, parts=3))
+    assert (np.concatenate(split) == whole).all()
+    columns = [convert_columns(v[:, :5], base, std, errors), convert_columns(v[:, 5:], base, std, errors, first=5)]
+    assert (np.concatenate(columns, axis=1) == whole).all()
+
+
+def test_thresholds_at_infinity_are_always_or_never_passed_whatever_the_noise():
+    base = np.array([-np.inf, -np.inf, 0.0, np.inf], np.float32)
+    v = np.array([[-1e30, -5.0, 5.0, 1e30]], np.float32)
+    for settings in ({}, {"decision_std": 0.1}, {"sample_std": 0.1, "decision_std": 0.1, "count_all": True}):
+        codes = convert_columns(v, base, np.full_like(base, 0.01), errors_of(**settings))
+        assert codes.tolist() == [[2, 2, 3, 3]]
+
+
+def test_noise_far_below_the_distance_of_the_thresholds_changes_nothing():
+    v, base, std = noisy_case(6)
+    for count_all in (False, True):
+        quiet = convert_columns(v, base, std, errors_of(count_all=count_all))
+        noisy = convert_columns(v, base, std, errors_of(count_all=count_all, decision_std=1e-12))
+        assert (quiet == noisy).all()
