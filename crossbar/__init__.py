@@ -14,7 +14,40 @@ Rows are word lines and inputs, columns are bit lines and outputs: a matrix is [
 The compiled loops in `memramp.crossbar.kernels` are shared with the network kernels of `memramp.models`.
 """
 
-from memramp.crossbar.array import ProgrammedArray, program_array
+from memramp.crossbar.array import ProgrammedArray, measured_array, program_array
 from memramp.crossbar.mapping import CrossbarConfig, check_window, to_conductances
+from memramp.crossbar.weight_files import (
+    load_weight_table,
+    read_back_weights,
+    save_weight_table,
+    weight_table_bytes,
+    write_weight_readback,
+)
+from memramp.crossbar.weight_table import (
+    Pairs,
+    WeightReadback,
+    WeightTable,
+    WeightTargets,
+    array_from_readback,
+    weight_table,
+)
 
-__all__ = ["CrossbarConfig", "ProgrammedArray", "check_window", "program_array", "to_conductances"]
+__all__ = [
+    "CrossbarConfig",
+    "Pairs",
+    "ProgrammedArray",
+    "WeightReadback",
+    "WeightTable",
+    "WeightTargets",
+    "array_from_readback",
+    "check_window",
+    "load_weight_table",
+    "measured_array",
+    "program_array",
+    "read_back_weights",
+    "save_weight_table",
+    "to_conductances",
+    "weight_table",
+    "weight_table_bytes",
+    "write_weight_readback",
+]

@@ -146,13 +146,29 @@ def program_array(w: ArrayLike, config: CrossbarConfig, device: Device, rng: np.
         The weights are no finite matrix, or the largest does not fit into the device's window.
     """
     g_pos, g_neg = (_program_used_side if config.noise_on == "used_side" else _program_pairs)(w, config, device, rng)
-    std_pos, std_neg = read_stds(g_pos, g_neg, config, device)
+    return measured_array(g_pos, g_neg, config, device)
+
+
+def measured_array(g_pos: ArrayLike, g_neg: ArrayLike, config: CrossbarConfig, device: Device) -> ProgrammedArray:
+    """Return the array that devices of known conductances make: programmed, or measured on a chip.
+
+    Parameters
+    ----------
+    g_pos, g_neg : array_like, [rows, cols]
+        What the devices hold [uS].
+    config : CrossbarConfig
+        Mapping; of it, only the scale and `CrossbarConfig.noise_on` for the read noise matter here.
+    device : Device
+        Read noise.
+    """
+    pos, neg = np.asarray(g_pos, dtype=np.float64), np.asarray(g_neg, dtype=np.float64)
+    std_pos, std_neg = read_stds(pos, neg, config, device)
     read_var = (std_pos**2 + std_neg**2) / config.scale**2
     uniform = float(np.sqrt(read_var.flat[0])) if np.ptp(read_var) == 0.0 else None
     return ProgrammedArray(
-        g_pos=g_pos,
-        g_neg=g_neg,
-        w_eff=((g_pos - g_neg) / config.scale).astype(np.float32),
+        g_pos=pos,
+        g_neg=neg,
+        w_eff=((pos - neg) / config.scale).astype(np.float32),
         read_var=read_var.astype(np.float32),
         uniform_read_std=uniform,
         device=device,

@@ -1,27 +1,50 @@
 """Figures of ramp columns; each is a free-standing Matplotlib figure, without pyplot's global state."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from memramp.peripherals.calibration import Calibration
+from memramp.peripherals.function import FloatArray
 from memramp.peripherals.linearity import inl_dnl
 from memramp.peripherals.programmed_ramp import ProgrammedRamp
 from memramp.peripherals.ramp import RampDesign
+from memramp.peripherals.wording import calibration_label
 
 # Colours of Okabe and Ito, told apart by colour-blind readers as well; the ideal lies behind as a broad grey line.
-_STYLES = {
-    "none": ("#D55E00", "uncalibrated"),
-    "ideal_bias": ("#E69F00", "ideal bias devices"),
-    "one_point": ("#0072B2", "one-point calibrated"),
-}
+_COLOURS = {"none": "#D55E00", "ideal_bias": "#E69F00", "one_point": "#0072B2", "two_point": "#009E73"}
+_FURTHER = ("#CC79A7", "#56B4E9", "#000000")  # for calibrations that differ from another in more than their kind
+_IDEAL: dict[str, Any] = {"color": "black", "lw": 2.5, "alpha": 0.35}
 _LINE = 1.0
-_Chips = dict[str, list[ProgrammedRamp]]  # by calibration
+_POINTS = 2001
 
 
-def plot_ramp(design: RampDesign, programmed: Sequence[ProgrammedRamp]) -> Figure:
+class _Chips:
+    """Ramps of one calibration, which share colour and legend entry."""
+
+    def __init__(self, ramps: list[ProgrammedRamp], colour: str) -> None:
+        self.ramps = ramps
+        few = len(ramps) <= 3
+        self.style: dict[str, Any] = {
+            "color": colour,
+            "lw": _LINE if len(ramps) == 1 else 0.6 * _LINE,
+            "alpha": 1.0 if few else max(0.25, 1.0 - 0.05 * len(ramps)),
+        }
+
+    def entry(self, inl: FloatArray, name: str | None) -> Line2D:
+        """Return the legend's entry, with the largest |INL| of each chip, [chips, K], on the mean."""
+        count, worst = len(self.ramps), np.abs(inl).max(axis=1).mean()
+        mean = f", mean of {count} chips" if count > 1 else ""
+        label = f"{name or calibration_label(self.ramps[0].calibration)}: max |INL| {worst:.2f} LSB{mean}"
+        return Line2D([], [], color=self.style["color"], lw=1.5, label=label)
+
+
+def plot_ramp(design: RampDesign, programmed: Sequence[ProgrammedRamp], *, label: str | None = None) -> Figure:
     """Draw programmed ramps beside the ideal one: staircase, transfer curve, and integral nonlinearity.
 
     Ramps are told apart by their calibration; several of one calibration (chips) share a colour and a legend entry.
@@ -32,60 +55,75 @@ def plot_ramp(design: RampDesign, programmed: Sequence[ProgrammedRamp]) -> Figur
         The ideal ramp.
     programmed : sequence of ProgrammedRamp
         Ramps made for this design; may be empty.
+    label : str or None
+        What to call them in the legend, such as ``measured``; None: by their calibration.
 
     Returns
     -------
     matplotlib.figure.Figure
         Save it with ``figure.savefig(path)``.
     """
-    figure = Figure(figsize=(12.0, 3.9), layout="constrained")
+    figure = Figure(figsize=(12.0, 4.3), layout="constrained")
     staircase, transfer, linearity = figure.subplots(1, 3)
-    figure.suptitle(f"{design.bits}-bit {design.function.name} ramp, levels '{design.levels.kind}'")
-    chips = {kind: [ramp for ramp in programmed if ramp.calibration == kind] for kind in _STYLES}
-    chips = {kind: ramps for kind, ramps in chips.items() if ramps}
+    title = f"{design.bits}-bit ramp of {_short(design.function.name)}, levels '{design.levels.kind}'"
+    figure.suptitle(title, parse_math=False)
+    chips = _by_calibration(programmed)
     _draw_staircase(staircase, design, chips)
     _draw_transfer(transfer, design, chips)
-    _draw_inl(linearity, design, chips)
+    entries = [Line2D([], [], **_IDEAL, label="ideal"), *_draw_inl(linearity, design, chips, label)]
+    figure.legend(handles=entries, loc="outside lower center", ncols=2 if len(entries) > 3 else len(entries))
     return figure
 
 
-def _draw_staircase(axes: Axes, design: RampDesign, chips: _Chips) -> None:
-    axes.stairs(design.levels.ramp, baseline=None, color="black", lw=2.5, alpha=0.35, label="ideal")
-    for kind, ramps in chips.items():
-        colour, label = _STYLES[kind]
-        for ramp in ramps:
-            axes.stairs(ramp.values, baseline=None, color=colour, lw=_LINE, label=label if ramp is ramps[0] else None)
+def _by_calibration(programmed: Sequence[ProgrammedRamp]) -> list[_Chips]:
+    groups: dict[Calibration, list[ProgrammedRamp]] = {}
+    for ramp in programmed:
+        groups.setdefault(ramp.calibration, []).append(ramp)
+    free, further, chips = dict(_COLOURS), list(_FURTHER), []
+    for calibration in sorted(groups, key=lambda found: (list(_COLOURS).index(found.kind), found.copies, found.remap)):
+        colour = free.pop(calibration.kind, None) or further[0]
+        further = further if colour != further[0] else [*further[1:], colour]
+        chips.append(_Chips(groups[calibration], colour))
+    return chips
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
+def _draw_staircase(axes: Axes, design: RampDesign, chips: list[_Chips]) -> None:
+    edges = np.arange(design.ramp.size + 1)  # the start value stands before clock 1, value k from clock k on
+    axes.stairs(design.ramp, edges, baseline=None, **_IDEAL)
+    for each in chips:
+        for ramp in each.ramps:
+            axes.stairs(ramp.values, edges, baseline=None, **each.style)
     axes.set(xlabel="clock cycle", ylabel="ramp (pre-activation)", title="Staircase")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize="small")
 
 
-def _draw_transfer(axes: Axes, design: RampDesign, chips: _Chips) -> None:
-    reach = 1.15 * design.levels.range
-    v = np.linspace(-reach, reach, 2001)
-    axes.plot(v, design.function(v), color="black", lw=2.5, alpha=0.35, label=design.function.name)
-    for kind, ramps in chips.items():
-        colour, label = _STYLES[kind]
-        for ramp in ramps:
-            codes = np.searchsorted(ramp.thresholds, v, side="right")
-            axes.plot(v, design.outputs[codes], color=colour, lw=_LINE, label=label if ramp is ramps[0] else None)
+def _draw_transfer(axes: Axes, design: RampDesign, chips: list[_Chips]) -> None:
+    lo, hi = design.thresholds[0], design.thresholds[-1]
+    margin = 0.12 * (hi - lo)
+    v = np.linspace(lo - margin, hi + margin, _POINTS)
+    for fold in design.function.folds:
+        if v[0] < fold < v[-1]:
+            axes.axvline(fold, color="black", lw=0.8, ls=":", alpha=0.6)
+    axes.plot(v, design.function(v), **_IDEAL)
+    for each in chips:
+        for ramp in each.ramps:
+            axes.plot(v, design.outputs[np.searchsorted(ramp.thresholds, v, side="right")], **each.style)
     axes.set(xlabel="pre-activation", ylabel="output", title="Transfer curve")
-    axes.legend(fontsize="small")
 
 
-def _draw_inl(axes: Axes, design: RampDesign, chips: _Chips) -> None:
+def _draw_inl(axes: Axes, design: RampDesign, chips: list[_Chips], label: str | None) -> list[Line2D]:
     transitions = np.arange(1, design.thresholds.size + 1)
-    axes.axhline(0.0, color="black", lw=2.5, alpha=0.35)
-    for kind, ramps in chips.items():
-        colour, label = _STYLES[kind]
-        inl, _ = inl_dnl(np.stack([ramp.thresholds for ramp in ramps]), design)
-        thin = _LINE if len(ramps) == 1 else 0.6 * _LINE
-        lines = axes.plot(transitions, inl.T, color=colour, marker="o", ms=2.5, lw=thin)
-        worst = np.abs(inl).max(axis=1).mean()
-        lines[0].set_label(f"{label}: max {worst:.2f}" + (f" (mean of {len(ramps)})" if len(ramps) > 1 else ""))
-    axes.set(xlabel="transition to code", ylabel="INL (LSB of the output)", title="Integral nonlinearity")
+    axes.axhline(0.0, **_IDEAL)
+    entries = []
+    for each in chips:
+        inl, _ = inl_dnl(np.stack([ramp.thresholds for ramp in each.ramps]), design)
+        axes.plot(transitions, inl.T, marker="o", ms=2.5 if transitions.size < 100 else 0.0, **each.style)
+        entries.append(each.entry(inl, label))
+    name = "transition to code" if design.function.monotone else "threshold, in ascending order"
+    axes.set(xlabel=name, ylabel="INL (LSB of the output)", title="Integral nonlinearity")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if chips:
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.12 * (1 + len(chips)) * (high - low))  # room for the legend above the curves
-        axes.legend(fontsize="small", loc="upper left")
+    return entries

@@ -1,0 +1,285 @@
+"""Tables and read-backs of weights as files: CSV for small arrays, safetensors for large ones.
+
+CSV tables have lines ``# key: value`` with the schema and the checksum first (see `memramp.tablefile`), then
+``array,row,column,device,target_uS,tolerance_uS`` with a row a device, ``pos`` before ``neg``. Safetensors tables have
+the tensors ``NAME.pos``, ``NAME.neg``, ``NAME.tolerance_pos`` and ``NAME.tolerance_neg``, float64 [rows, columns].
+Read-backs have the same forms: ``array,row,column,device,measured_uS`` in the table's order, or the tensors
+``NAME.pos`` and ``NAME.neg``; all conductances are in uS.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memramp.config import describe, validate
+from memramp.crossbar.weight_table import (
+    MAX_DEVICES,
+    MAX_SIDE,
+    Pairs,
+    WeightReadback,
+    WeightSettings,
+    WeightTable,
+    WeightTargets,
+    check_names,
+    check_targets,
+)
+from memramp.csvfile import Row, csv_number, parse_csv
+from memramp.devices.noise import FloatArray
+from memramp.errors import InputError
+from memramp.files import read_limited
+from memramp.measured import check_places, check_unit, check_unit_of_header, conductance, whole_number
+from memramp.quantities import MAX_MICROSIEMENS
+from memramp.tablefile import (
+    check_suffix,
+    csv_lines,
+    open_tensors,
+    open_text,
+    parse_json,
+    read_tensors,
+    seal_tensors,
+    seal_text,
+    write_new_file,
+)
+
+SCHEMA = "memramp-weight-table 1"
+SUFFIXES = (".csv", ".safetensors")
+MAX_CSV_DEVICES = 500_000
+MAX_CSV_BYTES = 64_000_000
+MAX_TENSOR_BYTES = 4_000_000_000
+
+_COLUMNS = ("array", "row", "column", "device")
+_SIDES = ("pos", "neg")
+_Place = tuple[str, int, int, str]
+
+
+def save_weight_table(path: Path, table: WeightTable, force: bool = False) -> None:
+    """Write a table of weights, whole or not at all; the same table gives the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.csv`` or ``.safetensors``; its folder must exist.
+    table : WeightTable
+        What to write.
+    force : bool
+        Whether it may replace a file that is there.
+
+    Raises
+    ------
+    InputError
+        Another ending, no such folder, a file that is there, too many devices for CSV, or the operating system refuses.
+    """
+    write_new_file(path, weight_table_bytes(table, check_suffix(path, SUFFIXES)), force=force)
+
+
+def weight_table_bytes(table: WeightTable, suffix: str) -> bytes:
+    """Return what `save_weight_table` writes; `suffix` is ``.csv`` or ``.safetensors``."""
+    about = {key: json.dumps(value) for key, value in table.settings.model_dump(mode="json").items()}
+    about["arrays"] = json.dumps({name: part.shape for name, part in table.arrays.items()})
+    if suffix == ".safetensors":
+        tensors = {
+            f"{name}.{prefix}{side}": getattr(pairs, side)
+            for name, part in table.arrays.items()
+            for prefix, pairs in (("", part.target), ("tolerance_", part.tolerance))
+            for side in _SIDES
+        }
+        return seal_tensors(SCHEMA, tensors, about)
+    if table.devices > MAX_CSV_DEVICES:
+        raise InputError(f"{table.devices} devices are too many for CSV (at most {MAX_CSV_DEVICES}); use .safetensors")
+    rows = _csv_rows({name: (part.target, part.tolerance) for name, part in table.arrays.items()})
+    preamble = "".join(f"# {key}: {value}\n" for key, value in about.items())
+    return seal_text(SCHEMA, preamble + csv_lines([(*_COLUMNS, "target_uS", "tolerance_uS"), *rows]), suffix)
+
+
+def load_weight_table(path: Path) -> WeightTable:
+    """Read a table of weights.
+
+    Raises
+    ------
+    InputError
+        No such file, another schema or version, a file that was changed after it was written, or contents that make no
+        table; names file and place, what was found and what is allowed.
+    """
+    suffix, where = check_suffix(path, SUFFIXES), str(path)
+    table = _load_csv(path, where) if suffix == ".csv" else _load_tensors(path, where)
+    check_targets(table, where)
+    return table
+
+
+def read_back_weights(path: Path, table: WeightTable) -> WeightReadback:
+    """Read what was measured on the devices of a table of weights.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or safetensors file; see the module's description.
+    table : WeightTable
+        What was programmed.
+
+    Raises
+    ------
+    InputError
+        Devices that are missing, stand twice, are in another order or unknown; conductances that are no number of uS.
+    """
+    suffix, where = check_suffix(path, SUFFIXES), str(path)
+    content = read_limited(path, MAX_CSV_BYTES if suffix == ".csv" else MAX_TENSOR_BYTES)
+    read = _measured_from_csv if suffix == ".csv" else _measured_from_tensors
+    measured = read(content, {name: part.shape for name, part in table.arrays.items()}, where)
+    for name, pairs in measured.items():
+        target = table.arrays[name].target
+        check_unit([pairs.pos, pairs.neg], [target.pos, target.neg], where)
+    return WeightReadback(measured, where, sha256(content).hexdigest())
+
+
+def write_weight_readback(path: Path, measured: Mapping[str, Pairs], force: bool = False) -> None:
+    """Write conductances as a laboratory would, CSV or safetensors.
+
+    Raises
+    ------
+    InputError
+        Another ending, there is such a file, or it cannot be written.
+    """
+    if check_suffix(path, SUFFIXES) == ".csv":
+        rows = _csv_rows({name: (pairs,) for name, pairs in measured.items()})
+        content = csv_lines([(*_COLUMNS, "measured_uS"), *rows]).encode()
+    else:
+        tensors = {f"{name}.{side}": getattr(pairs, side) for name, pairs in measured.items() for side in _SIDES}
+        content = seal_tensors("memramp-weight-readback 1", tensors, {})
+    write_new_file(path, content, force=force)
+
+
+def _csv_rows(arrays: Mapping[str, Sequence[Pairs]]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for name, values in arrays.items():
+        columns = [np.stack([pairs.pos, pairs.neg], axis=-1).ravel().tolist() for pairs in values]
+        places = _places({name: values[0].pos.shape})
+        rows += [(*place, *numbers) for place, *numbers in zip(places, *columns, strict=True)]
+    return rows
+
+
+def _places(shapes: Mapping[str, tuple[int, ...]]) -> list[_Place]:
+    """Return the devices of arrays in the order of a file."""
+    return [
+        (name, row, column, side)
+        for name, (rows, columns) in shapes.items()
+        for row, column, side in product(range(rows), range(columns), _SIDES)
+    ]
+
+
+def _load_csv(path: Path, where: str) -> WeightTable:
+    content = read_limited(path, MAX_CSV_BYTES)
+    checksum = open_text(content, SCHEMA, ".csv", where)
+    found = parse_csv(content, where, (*_COLUMNS, "target_uS", "tolerance_uS"))
+    about: dict[str, Any] = {}
+    for line, text in found.comments[2:]:
+        key, colon, value = text.partition(": ")
+        if not colon or key in about:
+            raise InputError(f"{where}, line {line}: expected '# key: value' with a new key, found {describe(text)}")
+        about[key] = parse_json(value, f"{where}, line {line}")
+    shapes = _shapes(about.pop("arrays", None), MAX_CSV_DEVICES, where)
+    values = _grids(found.rows, shapes, ("target_uS", "tolerance_uS"), where)
+    arrays = {name: WeightTargets(*pairs) for name, pairs in values.items()}
+    return WeightTable(validate(WeightSettings, about, where), arrays, checksum)
+
+
+def _shapes(data: Any, most: int, where: str) -> dict[str, tuple[int, int]]:
+    if not isinstance(data, dict):
+        raise InputError(f"{where}: expected the shapes of all arrays under the key 'arrays', found {describe(data)}")
+    check_names(list(data), where)
+    for name, shape in data.items():
+        sizes = shape if isinstance(shape, list) and len(shape) == 2 else [0]
+        if not all(type(size) is int and 1 <= size <= MAX_SIDE for size in sizes):
+            wanted = f"two numbers of 1 to {MAX_SIDE}"
+            raise InputError(f"{where}: the shape of array {name} is {wanted}, found {describe(shape)}")
+    if sum(2 * rows * columns for rows, columns in data.values()) > most:
+        raise InputError(f"{where}: has more than {most} devices")
+    return {name: (rows, columns) for name, (rows, columns) in data.items()}
+
+
+def _grids(
+    rows: Sequence[Row], shapes: Mapping[str, tuple[int, int]], columns: Sequence[str], where: str
+) -> dict[str, list[Pairs]]:
+    """Return the numbers of some columns, [rows, cols] for each side of each array."""
+    only = next(iter(shapes))
+    found = [_place(row, only, where) for row in rows]
+    check_places(found, _places(shapes), [line for line, _ in rows], where)
+    start, made = 0, {}
+    for name, shape in shapes.items():
+        part = rows[start : start + 2 * shape[0] * shape[1]]
+        start += len(part)
+        made[name] = [_pairs(part, column, shape, where) for column in columns]
+    return made
+
+
+def _pairs(rows: Sequence[Row], column: str, shape: tuple[int, int], where: str) -> Pairs:
+    read = conductance if column == "measured_uS" else _number(column)
+    grid = np.array([read(cells, f"{where}, line {line}") for line, cells in rows]).reshape(*shape, 2)
+    return Pairs(np.ascontiguousarray(grid[..., 0]), np.ascontiguousarray(grid[..., 1]))
+
+
+def _number(column: str) -> Any:
+    return lambda cells, place: csv_number(cells, column, place)
+
+
+def _place(found: Row, only: str, where: str) -> _Place:
+    line, cells = found
+    place = f"{where}, line {line}"
+    row, column = (whole_number(cells, key, place) for key in ("row", "column"))
+    return cells.get("array", only), row, column, cells["device"]
+
+
+def _load_tensors(path: Path, where: str) -> WeightTable:
+    tensors, about = open_tensors(read_limited(path, MAX_TENSOR_BYTES), SCHEMA, where)
+    checksum = about.pop("sha256")
+    about.pop("schema")
+    said = {key: parse_json(text, f"{where}, {key}") for key, text in about.items()}
+    arrays = {}
+    for name, shape in _shapes(said.pop("arrays", None), MAX_DEVICES, where).items():
+        keys = ("pos", "neg", "tolerance_pos", "tolerance_neg")
+        parts = [_tensor(tensors, f"{name}.{key}", shape, where) for key in keys]
+        arrays[name] = WeightTargets(Pairs(parts[0], parts[1]), Pairs(parts[2], parts[3]))
+    _refuse_others(tensors, where)
+    return WeightTable(validate(WeightSettings, said, where), arrays, checksum)
+
+
+def _measured_from_csv(content: bytes, shapes: Mapping[str, tuple[int, int]], where: str) -> dict[str, Pairs]:
+    header = check_unit_of_header(content, where)
+    columns = _COLUMNS if "array" in header or len(shapes) > 1 else _COLUMNS[1:]
+    rows = parse_csv(content, where, (*columns, "measured_uS")).rows
+    return {name: pairs[0] for name, pairs in _grids(rows, shapes, ("measured_uS",), where).items()}
+
+
+def _measured_from_tensors(content: bytes, shapes: Mapping[str, tuple[int, int]], where: str) -> dict[str, Pairs]:
+    tensors, _ = read_tensors(content, where)
+    measured = {
+        name: Pairs(*(_tensor(tensors, f"{name}.{side}", shape, where) for side in _SIDES))
+        for name, shape in shapes.items()
+    }
+    _refuse_others(tensors, where)
+    return measured
+
+
+def _tensor(tensors: dict[str, NDArray[Any]], key: str, shape: tuple[int, int], where: str) -> FloatArray:
+    """Take one tensor out, checked."""
+    if key not in tensors:
+        raise InputError(f"{where}: the tensor {key} is missing")
+    tensor = tensors.pop(key)
+    if tensor.shape != shape:
+        raise InputError(f"{where}: the tensor {key} must have the shape {shape}, found {tensor.shape}")
+    if tensor.dtype not in (np.float32, np.float64):
+        raise InputError(f"{where}: the tensor {key} must hold float32 or float64, found {tensor.dtype}")
+    numbers = tensor.astype(np.float64)
+    if not np.all((numbers >= 0.0) & (numbers <= MAX_MICROSIEMENS)):
+        raise InputError(f"{where}: the tensor {key} must hold numbers of 0 to {MAX_MICROSIEMENS:g} uS")
+    return numbers
+
+
+def _refuse_others(tensors: Mapping[str, NDArray[Any]], where: str) -> None:
+    if tensors:
+        raise InputError(f"{where}: unknown tensor {describe(min(tensors))}")

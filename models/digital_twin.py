@@ -1,0 +1,192 @@
+"""A network's devices as tables for a laboratory, and the network of measured devices."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memramp.crossbar import ProgrammedArray, WeightTable, array_from_readback, weight_table
+from memramp.devices import Device, NoNoise
+from memramp.errors import InputError
+from memramp.models.checkpoint import Checkpoint
+from memramp.models.hardware import HardwareConfig
+from memramp.models.lstm import DenseWeights
+from memramp.peripherals import Converter, RampTable, design_converter, nladc, ramp_from_readback, ramp_table
+
+FUNCTIONS = ("sigmoid", "tanh")
+
+
+def network_ramp_table(hardware: HardwareConfig, tolerance: float | None = None) -> RampTable:
+    """Return the programming table of a network's ramps.
+
+    Parameters
+    ----------
+    hardware : HardwareConfig
+        Activation and devices.
+    tolerance : float or None
+        Half the verify window; None: as `memramp.devices.tolerance.write_tolerance` says [uS].
+
+    Raises
+    ------
+    InputError
+        The activation is no ramp, or it cannot be realised.
+    """
+    if hardware.activation.kind != "nladc":
+        raise InputError(f"activation.kind is '{hardware.activation.kind}', which has no ramps; ramps need 'nladc'")
+    device = hardware.devices_of_ramp
+    designs = {name: design_converter(hardware.activation, name, device) for name in FUNCTIONS}
+    return ramp_table(designs, device, tolerance=tolerance)
+
+
+def network_weight_table(
+    checkpoint: Checkpoint, hardware: HardwareConfig, tolerance: float | None = None
+) -> WeightTable:
+    """Return the programming table of a network's weights: the array ``lstm`` and, with an analog read-out, ``dense``.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The trained weights.
+    hardware : HardwareConfig
+        Mapping and devices.
+    tolerance : float or None
+        Half the verify window; None: as `memramp.devices.tolerance.write_tolerance` says [uS].
+
+    Raises
+    ------
+    InputError
+        The weights do not fit into the device's window.
+    """
+    arrays: dict[str, NDArray[np.floating]] = {"lstm": checkpoint.lstm.stacked()}
+    if hardware.readout == "analog":
+        arrays["dense"] = readout_weights(checkpoint.dense, hardware)[0]
+    return weight_table(arrays, hardware.crossbar, hardware.device, tolerance=tolerance)
+
+
+def readout_weights(weights: DenseWeights, hardware: HardwareConfig) -> tuple[NDArray[np.floating], float]:
+    """Return the weights that are written for an analog read-out and the factor that they were multiplied with.
+
+    Only the largest output counts, so the weights are scaled to fill the window: nothing is clipped.
+    """
+    stacked = weights.stacked()
+    factor = hardware.crossbar.w_clip / max(float(np.abs(stacked).max()), 1e-30)
+    return stacked * factor, factor
+
+
+def measured_converter(function: str, hardware: HardwareConfig) -> Converter | None:
+    """Return the converter of a measured ramp, None where ramps were not measured.
+
+    Raises
+    ------
+    InputError
+        The ramp was made for another function, resolution, placement or window than the configuration's.
+    """
+    measured = hardware.measured
+    if measured is None or measured.ramp_table is None or measured.ramps is None:
+        return None
+    _check_ramp(measured.ramp_table, function, hardware)
+    device = hardware.devices_of_ramp
+    return nladc(ramp_from_readback(measured.ramp_table, function, measured.ramps, device))
+
+
+def measured_weights(name: str, hardware: HardwareConfig, weights: NDArray[np.floating]) -> ProgrammedArray | None:
+    """Return the array of measured devices, None where weights were not measured.
+
+    Parameters
+    ----------
+    name : str
+        Array of the table.
+    hardware : HardwareConfig
+        Mapping and devices.
+    weights : ndarray, [rows, cols]
+        What the array is to hold; other weights are refused, as they were another network's.
+
+    Raises
+    ------
+    InputError
+        There is no such array, or it was made for other weights, another mapping or another window.
+    """
+    measured = hardware.measured
+    if measured is None or measured.weight_table is None or measured.weights is None:
+        return None
+    array = array_from_readback(measured.weight_table, name, measured.weights, hardware.crossbar, hardware.device)
+    if array.shape != weights.shape:
+        raise InputError(
+            f"{measured.weights.name}: the array {name} has {array.shape[0]} rows and {array.shape[1]} columns, the "
+            f"network needs {weights.shape[0]} and {weights.shape[1]}"
+        )
+    wanted = weight_table({name: weights}, hardware.crossbar, hardware.device).arrays[name]
+    found = measured.weight_table.arrays[name]
+    room = 1e-6 * hardware.device.g_max
+    if max(np.abs(wanted.pos - found.pos).max(), np.abs(wanted.neg - found.neg).max()) > room:
+        raise InputError(f"{measured.weights.name}: the table of the array {name} was made for other weights")
+    return array
+
+
+def check_measured(checkpoint: Checkpoint, hardware: HardwareConfig, chips: int) -> None:
+    """Check that measured devices fit a network, and that further chips would differ from the first.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The network.
+    hardware : HardwareConfig
+        What is simulated; nothing is checked without measured devices.
+    chips : int
+        Number of chips; more than one make sense only while something is drawn for each.
+
+    Raises
+    ------
+    InputError
+        Says what does not fit.
+    """
+    if hardware.measured is None:
+        return
+    for function in FUNCTIONS:
+        measured_converter(function, hardware)
+    measured_weights("lstm", hardware, checkpoint.lstm.stacked())
+    if hardware.readout == "analog":
+        measured_weights("dense", hardware, readout_weights(checkpoint.dense, hardware)[0])
+    if chips > 1 and not _varies(hardware):
+        raise InputError(f"'chips' is {chips}, but with measured devices and without noise all are alike; take 1")
+
+
+def _check_ramp(table: RampTable, function: str, hardware: HardwareConfig) -> None:
+    assert hardware.measured is not None
+    assert hardware.measured.config.ramps is not None
+    activation, device = hardware.activation, hardware.devices_of_ramp
+    where = str(hardware.measured.config.ramps.table)
+    if activation.kind != "nladc":
+        raise InputError(f"readback.ramps: activation.kind is '{activation.kind}', measured ramps need 'nladc'")
+    try:
+        design = table.design(function)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    window = f"devices of {device.g_min:g}..{device.g_max:g} uS"
+    for what, ours, theirs in (
+        ("the function", function, design.function.name),
+        ("activation.bits", activation.bits, design.bits),
+        ("activation.levels", activation.levels, design.levels.kind),
+        ("the window", window, f"devices of {design.g_min:g}..{design.g_max:g} uS"),
+    ):
+        if ours != theirs:
+            raise InputError(f"{where}: {what} of the ramp {function} is {theirs}, the configuration has {ours}")
+
+
+def _varies(hardware: HardwareConfig) -> bool:
+    """Return whether something is drawn anew for each chip."""
+    assert hardware.measured is not None
+    array, ramp, ramps_drawn = hardware.device, hardware.devices_of_ramp, hardware.activation.kind == "nladc"
+    return (
+        _noisy_read(array)
+        or (ramps_drawn and _noisy_read(ramp))
+        or hardware.circuit != hardware.circuit.ideal()
+        or (hardware.measured.weights is None and _noisy_write(array))
+        or (hardware.measured.ramps is None and ramps_drawn and _noisy_write(ramp))
+    )
+
+
+def _noisy_read(device: Device) -> bool:
+    return not isinstance(device.read_noise, NoNoise)
+
+
+def _noisy_write(device: Device) -> bool:
+    return not isinstance(device.prog_noise, NoNoise) or device.stuck_off_rate + device.stuck_on_rate > 0.0
