@@ -5,7 +5,8 @@
 >>> experiment.config.chips
 3
 
-``run_experiment(experiment, "some/folder")`` runs it as ``memramp run`` does and returns the summaries. The names below
+``run_experiment(experiment, "some/folder")`` runs it as ``memramp run`` does and returns the summaries. Experiments
+with ramp columns alone (``experiment: ramp``) have `load_ramp_experiment` and `run_ramp_experiment`. The names below
 are imported when they are first used, so that the command line starts at once.
 """
 
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memramp.experiments.loading import Experiment, Point, load_experiment, shipped_experiments
+    from memramp.experiments.ramp_loading import RampExperiment, load_ramp_experiment
+    from memramp.experiments.ramp_runner import RampReporter, RampResult, run_ramp_experiment
     from memramp.experiments.results import PointSummary, Row
     from memramp.experiments.runner import Reporter, RunInterruptedError, RunResult, run_experiment
     from memramp.experiments.schema import ExperimentConfig
@@ -23,12 +26,17 @@ _PLACES = {
     "ExperimentConfig": "schema",
     "Point": "loading",
     "PointSummary": "results",
+    "RampExperiment": "ramp_loading",
+    "RampReporter": "ramp_runner",
+    "RampResult": "ramp_runner",
     "Reporter": "runner",
     "Row": "results",
     "RunInterruptedError": "runner",
     "RunResult": "runner",
     "load_experiment": "loading",
+    "load_ramp_experiment": "ramp_loading",
     "run_experiment": "runner",
+    "run_ramp_experiment": "ramp_runner",
     "shipped_experiments": "loading",
 }
 
@@ -37,12 +45,17 @@ __all__ = [
     "ExperimentConfig",
     "Point",
     "PointSummary",
+    "RampExperiment",
+    "RampReporter",
+    "RampResult",
     "Reporter",
     "Row",
     "RunInterruptedError",
     "RunResult",
     "load_experiment",
+    "load_ramp_experiment",
     "run_experiment",
+    "run_ramp_experiment",
     "shipped_experiments",
 ]
 

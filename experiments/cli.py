@@ -1,28 +1,24 @@
-"""The command line: ``memramp run``, ``train``, ``ramp export``, ``show``.
+"""The command line: ``memramp run``, ``train``, ``ramp``, ``show``.
 
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
 from memramp import __version__
 from memramp.errors import InputError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from memramp.peripherals import LevelsKind
+from memramp.experiments.commands import InterruptedByUserError, interruptible, make_console
+from memramp.experiments.lab_cli import export_weights
+from memramp.experiments.ramp_cli import ramp_app
 
 app = typer.Typer(
     name="memramp", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=False
 )
-ramp_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(ramp_app, name="ramp", help="Ramp columns of the nonlinear ADC.")
 
 Overrides = Annotated[
@@ -44,23 +40,8 @@ def _memramp(
         typer.echo(context.get_help())
 
 
-class _InterruptedError(Exception):
-    """Ctrl-C on its way through Typer, which would keep the message of a KeyboardInterrupt to itself."""
-
-
-def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    @wraps(command)
-    def run(*arguments: Any, **options: Any) -> None:
-        try:
-            command(*arguments, **options)
-        except KeyboardInterrupt as error:
-            raise _InterruptedError(str(error) or "interrupted: nothing was written") from None
-
-    return run
-
-
 @app.command("run")
-@_interruptible
+@interruptible
 def _run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file, or the name of a shipped one: kws.")],
     overrides: Overrides = None,
@@ -71,21 +52,20 @@ def _run(
 ) -> None:
     """Run an experiment file.
 
-    Tests a network in floating point, with ideal devices and on noisy chips; writes tables and figures.
+    Tests a network in floating point, with ideal devices and on noisy chips, or ramp columns before and after
+    calibration ('experiment: ramp'); writes tables and figures.
     """
     from memramp.experiments.folders import check_vacant
 
     if out is not None:
         check_vacant(out)  # before the slow imports
-    from memramp.experiments.loading import load_experiment
-    from memramp.experiments.report import TerminalReporter
-    from memramp.experiments.runner import run_experiment
+    from memramp.experiments.kinds import run_any
 
-    run_experiment(load_experiment(file, overrides or ()), out, TerminalReporter(_console()))
+    run_any(file, overrides or (), out, make_console())
 
 
 @app.command("train")
-@_interruptible
+@interruptible
 def _train(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Training file.")],
     overrides: Overrides = None,
@@ -100,43 +80,22 @@ def _train(
     """
     from memramp.experiments.train import train
 
-    train(file, overrides or (), out, _console())
+    train(file, overrides or (), out, make_console())
 
 
-@ramp_app.command("export")
-@_interruptible
-def _export(
-    function: Annotated[str, typer.Argument(metavar="FN", help="Activation function: sigmoid or tanh.")],
-    bits: Annotated[int, typer.Option(metavar="N", help="Resolution, 1 to 12; from 2 on for midpoint levels.")],
-    device: Annotated[str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")],
-    out: Annotated[Path, typer.Option(metavar="FILE.csv", help="Table to be written.")],
-    levels: Annotated[str, typer.Option(help="midpoint or paper.")] = "midpoint",
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-) -> None:
-    """Write the programming table of a ramp.
-
-    Columns: row (word line), role (ramp or bias), target_uS, threshold (pre-activation), level (function there).
-    """
-    from memramp.devices import load_preset
-    from memramp.peripherals import design_ramp, write_ramp_table
-
-    design = design_ramp(function, bits, cast("LevelsKind", levels), load_preset(device))  # which checks the levels
-    write_ramp_table(out, design, force=force)
-    steps, bias = design.g_steps, design.g_bias
-    typer.echo(
-        f"{out}: {len(steps)} ramp devices of {steps.min():.1f} to {steps.max():.1f} uS, "
-        f"{len(bias)} bias devices of {bias[0]:.1f} uS; one uS that fires adds {design.v_per_us:.6g} pre-activation"
-    )
+app.command("export-weights")(export_weights)
 
 
 @app.command("show")
 def _show(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="devices, checkpoints or experiments.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="devices, functions, densities, checkpoints or experiments.")
+    ],
 ) -> None:
     """List what comes with memramp."""
     from memramp.experiments.listing import show
 
-    show(what, _console())
+    show(what, make_console())
 
 
 @app.command("version")
@@ -146,7 +105,7 @@ def _version() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 after bad input, 130 after Ctrl-C.
+    """Run the command line and return its exit code: 0, 1 if a check failed, 2 after bad input, 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -155,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         code = app(args=None if arguments is None else list(arguments), prog_name="memramp", standalone_mode=False)
-    except _InterruptedError as error:
+    except InterruptedByUserError as error:
         return _end(str(error), INTERRUPTED)
     except InputError as error:
         return _end(f"error: {error}", USAGE_ERROR)
@@ -174,12 +133,6 @@ def _end(text: str, code: int) -> int:
     line = "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
     sys.stderr.write(f"{line}\n")
     return code
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False)
 
 
 if __name__ == "__main__":

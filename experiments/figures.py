@@ -12,7 +12,7 @@ from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import PointSummary, best, row_percent
 from memramp.experiments.runner import RunResult
-from memramp.peripherals import Calibration, design_ramp, program_ramp
+from memramp.peripherals import Calibration, design_converter, program_ramp
 from memramp.peripherals.figures import plot_ramp
 from memramp.streams import Streams
 
@@ -67,10 +67,10 @@ def plot_confusion(summary: PointSummary, classes: Sequence[str]) -> Figure:
 
 
 def plot_chip_ramps(part: PreparedPoint) -> Figure:
-    """Draw the sigmoid ramps of the first chips, with and without calibration, beside the ideal one."""
+    """Draw the sigmoid ramps of the first chips, before and after calibration, beside the ideal one."""
     hardware, config = part.hardware, part.hardware.activation
-    design = design_ramp("sigmoid", config.bits, config.levels, hardware.devices_of_ramp)
-    shown: tuple[Calibration, ...] = ("none", "one_point")
+    design = design_converter(config, "sigmoid", hardware.devices_of_ramp)
+    shown = list(dict.fromkeys((Calibration(kind="none"), config.calibration)))
     ramps = []
     for chip in range(1, min(part.point.config.chips, MAX_RAMPS) + 1):
         streams = Streams(part.point.config.seed).child("chip", chip)

@@ -9,17 +9,25 @@ from memramp.devices import preset_description, preset_names, preset_sources
 from memramp.errors import InputError
 from memramp.experiments.loading import shipped_experiments
 from memramp.models.checkpoint import load_checkpoint, shipped_checkpoints
+from memramp.peripherals.density import load_recording, shipped_densities
+from memramp.peripherals.functions import describe_functions
 
 
 def show(what: str, console: Console) -> None:
-    """List the devices, checkpoints or experiments that come with memramp.
+    """List the devices, functions, densities, checkpoints or experiments that come with memramp.
 
     Raises
     ------
     InputError
         There is no such list.
     """
-    lists = {"devices": _devices, "checkpoints": _checkpoints, "experiments": _experiments}
+    lists = {
+        "devices": _devices,
+        "functions": _functions,
+        "densities": _densities,
+        "checkpoints": _checkpoints,
+        "experiments": _experiments,
+    }
     if what not in lists:
         raise InputError(f"nothing to show of '{what}', allowed: {', '.join(lists)}")
     lists[what](console)
@@ -33,6 +41,30 @@ def _devices(console: Console) -> None:
             table.add_row(key, f"{entry.value:g}{unit}", entry.status, Text(f"{entry.source}; {entry.condition}"))
         console.print(table)
         console.print()
+
+
+def _functions(console: Console) -> None:
+    table = _table("Functions (memramp ramp design NAME)", "name", "function of x, and its source", "inputs", "outputs")
+    for info in describe_functions():
+        also = f" (also {', '.join(info.aliases)})" if info.aliases else ""
+        turns = f"; turns at {', '.join(f'{fold:.4g}' for fold in info.folds)}" if info.folds else ""
+        source = "" if info.source == "standard" else f"; {info.source}"
+        span = "all" if info.span is None else _range(info.span)
+        table.add_row(info.name, Text(f"{info.formula}{also}{turns}{source}"), span, _range(info.output_range))
+    console.print(table)
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.3g} to {ends[1]:.3g}"
+
+
+def _densities(console: Console) -> None:
+    table = _table("Recorded pre-activations (--density NAME)", "name", "of", "99.9 % lie in", "recorded on")
+    for name in shipped_densities():
+        recording = load_recording(name)
+        spans = "\n".join(_range(found.density("").span()) for found in recording.functions.values())
+        table.add_row(name, "\n".join(recording.functions), spans, Text(f"{recording.network}, {recording.data}"))
+    console.print(table if table.row_count else "no recordings come with this installation")
 
 
 def _checkpoints(console: Console) -> None:

@@ -116,17 +116,37 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     InputError
         The sentence names file, key and, in a sweep, the point.
     """
+    path, data = read_experiment(path, overrides)
+    where = with_overrides(path, overrides)
+    if (kind := data.get("experiment", "network")) != "network":
+        raise InputError(f"{where}: 'experiment' is {describe(kind)}, this needs an experiment with a network")
+    return Experiment(str(path), tuple(overrides), tuple(_points(data, where)))
+
+
+def read_experiment(path: Path | str, overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    """Find an experiment file of any kind and read it; see `load_experiment` for the parameters.
+
+    Returns
+    -------
+    path : Path
+        The file; where the name is that of a shipped one, its place.
+    data : dict
+        What it holds, with the overrides; nothing but the version is checked.
+
+    Raises
+    ------
+    InputError
+        See `read_settings`.
+    """
     path = Path(path)
     if str(path) in shipped_experiments() and not path.exists():
         path = shipped_experiments()[str(path)]
-    data = read_settings(path, overrides, "an experiment", "memramp run")
-    where = _with_overrides(path, overrides)
-    return Experiment(str(path), tuple(overrides), tuple(_points(data, where)))
+    return path, read_settings(path, overrides, "an experiment", "memramp run")
 
 
 def load_settings(model: type[Model], path: Path, overrides: Sequence[str], kind: str, command: str) -> Model:
     """Read and validate a file without a sweep, such as that of a training; see `read_settings`."""
-    return validate(model, read_settings(path, overrides, kind, command), _with_overrides(path, overrides))
+    return validate(model, read_settings(path, overrides, kind, command), with_overrides(path, overrides))
 
 
 def read_settings(path: Path, overrides: Sequence[str], kind: str, command: str) -> dict[str, Any]:
@@ -145,13 +165,18 @@ def read_settings(path: Path, overrides: Sequence[str], kind: str, command: str)
         )
     if type(version) is not int or version != SCHEMA_VERSION:
         raise InputError(f"{path}: 'memramp' is {describe(version)}, this program reads version {SCHEMA_VERSION}")
-    for key, other, right in (("training", "a training", "memramp train"), ("sweep", "an experiment", "memramp run")):
+    for key, other, right in (
+        ("training", "a training", "memramp train"),
+        ("sweep", "an experiment", "memramp run"),
+        ("experiment", "an experiment", "memramp run"),
+    ):
         if key in data and right != command:
             raise InputError(f"{path}: has the key '{key}', so it is {other}, not {kind}; use {right}")
     return data
 
 
-def _with_overrides(path: Path, overrides: Sequence[str]) -> str:
+def with_overrides(path: Path, overrides: Sequence[str]) -> str:
+    """Return how a file is named in messages: with the overrides, which may be where the fault lies."""
     return f"{path} with {' '.join(f'--set {text}' for text in overrides)}" if overrides else str(path)
 
 

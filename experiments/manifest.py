@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numba
 
 import memramp
-from memramp.experiments.loading import Experiment
-from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import to_json
-from memramp.experiments.schema import SCHEMA_VERSION
+from memramp.experiments.schema import SCHEMA_VERSION, RunKeys
 from memramp.files import write_atomically
+
+if TYPE_CHECKING:
+    from memramp.experiments.loading import Experiment
+    from memramp.experiments.preparation import PreparedPoint
 
 Status = Literal["running", "complete", "interrupted"]
 _LIBRARIES = ("numpy", "numba", "scipy")
@@ -26,10 +28,10 @@ _LIBRARIES = ("numpy", "numba", "scipy")
 class Manifest:
     """The manifest of a run; its clock starts when it is made."""
 
-    def __init__(self, path: Path, experiment: Experiment, prepared: Sequence[PreparedPoint]) -> None:
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._path = path
         self._start = monotonic()
-        self._about = _about(experiment, prepared)
+        self._about = about
 
     def write(self, status: Status, rows: int) -> None:
         """Write the manifest as things stand."""
@@ -48,16 +50,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _about(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> dict[str, Any]:
+def about_run(config: RunKeys, kind: str, source: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return what is told of every run: when, what, with which seed, by which versions, on which machine."""
     return {
         "started": now(),
         "schema": SCHEMA_VERSION,
-        "name": experiment.config.name,
-        "description": experiment.config.description,
-        "file": experiment.source,
-        "overrides": list(experiment.overrides),
-        "seed": experiment.config.seed,
-        "chips": experiment.config.chips,
+        "experiment": kind,
+        "name": config.name,
+        "description": config.description,
+        "file": source,
+        "overrides": list(overrides),
+        "seed": config.seed,
         "versions": versions(),
         "machine": {
             "platform": platform.platform(),
@@ -65,6 +68,14 @@ def _about(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> dict[st
             "cpus": os.cpu_count(),
             "numba_threads": numba.get_num_threads(),
         },
+    }
+
+
+def about_network(experiment: "Experiment", prepared: "Sequence[PreparedPoint]") -> dict[str, Any]:
+    """Return what is told of a run with a network."""
+    return {
+        **about_run(experiment.config, "network", experiment.source, experiment.overrides),
+        "chips": experiment.config.chips,
         "data": _unique(
             {"description": part.data.description, "clips": len(part.data), "sha256": part.data.sha256}
             for part in prepared

@@ -16,6 +16,7 @@ from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import PointSummary, Row, best, confusions
 from memramp.experiments.runner import Reporter, RunResult
 from memramp.models.hardware import HardwareConfig
+from memramp.peripherals.wording import calibration_label
 
 SHOWN_CONFUSIONS = 4
 _LABEL_WIDTH = 11
@@ -42,7 +43,7 @@ class TerminalReporter(Reporter):
         """Show what runs."""
         self._stop_status()
         config = experiment.config
-        self._console.print(_pairs(_header(experiment, prepared)))
+        self._console.print(labelled(_header(experiment, prepared)))
         self._console.print()
         if self._console.is_terminal:
             self._progress = Progress(
@@ -114,7 +115,8 @@ def _in_lines(key: str) -> str:
     return "\n".join(lines)
 
 
-def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+def labelled(rows: Sequence[tuple[str, str]]) -> Table:
+    """Return lines of a bold label and a text that is wrapped beside it."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -130,7 +132,7 @@ def _confusion_lines(result: RunResult) -> Table | None:
         return None
     where = f" ({summary.label})" if summary.sweep else ""
     pairs = ", ".join(f"{true} -> {other} {percent:.1f} %" for true, other, percent in found)
-    return _pairs([("mistaken", f"{pairs}{where}")])
+    return labelled([("mistaken", f"{pairs}{where}")])
 
 
 def _overflow_line(result: RunResult) -> Table | None:
@@ -140,7 +142,7 @@ def _overflow_line(result: RunResult) -> Table | None:
         return None
     share = f"{np.count_nonzero(overflow)} of {len(overflow)} chips"
     need = f"calibration asks a bias device for up to {overflow.max():.1f} uS more than g_max"
-    return _pairs([("note", f"on {share}, {need}; such a column needs one bias device more")])
+    return labelled([("note", f"on {share}, {need}; such a column needs more bias devices")])
 
 
 def _header(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> list[tuple[str, str]]:
@@ -176,20 +178,22 @@ def _network(part: PreparedPoint) -> str:
 
 def _device(part: PreparedPoint) -> str:
     own = part.point.config.ramp_device
-    ramp = "" if own is None else f"; ramps: {_described(part.hardware.devices_of_ramp, own.preset)}"
-    return _described(part.hardware.device, part.point.config.device.preset) + ramp
+    ramp = "" if own is None else f"; ramps: {described(part.hardware.devices_of_ramp, own.preset)}"
+    return described(part.hardware.device, part.point.config.device.preset) + ramp
 
 
-def _described(device: Device, preset: str | None) -> str:
+def described(device: Device, preset: str | None) -> str:
+    """Return a device in a phrase: preset, window, noise, faults."""
     parts = [f"{device.g_min:g} to {device.g_max:g} uS"]
     for name, noise in (("programming", device.prog_noise), ("read", device.read_noise)):
-        parts.append(f"{name} noise {_noise(noise.model_dump())}")
+        parts.append(f"{name} noise {noise_text(noise.model_dump())}")
     if device.stuck_off_rate or device.stuck_on_rate:
         parts.append(f"stuck off {100 * device.stuck_off_rate:g} %, on {100 * device.stuck_on_rate:g} %")
     return (f"{preset}, " if preset else "") + ", ".join(parts)
 
 
-def _noise(block: dict[str, Any]) -> str:
+def noise_text(block: dict[str, Any]) -> str:
+    """Return a noise block in a phrase."""
     match block["kind"]:
         case "constant":
             return f"{block['sigma']:g} uS"
@@ -204,5 +208,5 @@ def _converter(hardware: HardwareConfig) -> str:
     config = hardware.activation
     if config.kind == "uniform_adc":
         return f"uniform ADC, {config.bits} bit, digital activation"
-    calibration = config.calibration.replace("_", "-")
-    return f"nonlinear ramp ADC, {config.bits} bit, {config.levels} levels, calibration {calibration}"
+    calibration = calibration_label(config.calibration)
+    return f"nonlinear ramp ADC, {config.bits} bit, {config.levels} levels, {calibration}"

@@ -152,21 +152,16 @@ def row_percent(counts: Counts) -> NDArray[np.float64]:
     return percent
 
 
-class ResultsFile:
-    """``results.csv``, on disk up to the last finished row at any moment."""
+class TableFile:
+    """A CSV file that is on disk up to the last finished row at any moment."""
 
-    def __init__(self, path: Path, swept: Sequence[str]) -> None:
+    def __init__(self, path: Path, headings: Sequence[str]) -> None:
         self._file = path.open("x", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._write(["point", *swept, "condition", "chip", "accuracy", "correct", "clips"])
+        self.write(headings)
 
-    def add(self, row: Row) -> None:
+    def write(self, cells: Sequence[Any]) -> None:
         """Append a row."""
-        chip = "" if row.chip is None else row.chip
-        accuracy = f"{row.accuracy:.4f}"
-        self._write([row.point, *row.sweep.values(), row.condition, chip, accuracy, row.correct, row.clips])
-
-    def _write(self, cells: Sequence[Any]) -> None:
         self._writer.writerow(cells)
         self._file.flush()
 
@@ -177,6 +172,19 @@ class ResultsFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+class ResultsFile(TableFile):
+    """``results.csv`` of a network."""
+
+    def __init__(self, path: Path, swept: Sequence[str]) -> None:
+        super().__init__(path, ["point", *swept, "condition", "chip", "accuracy", "correct", "clips"])
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        chip = "" if row.chip is None else row.chip
+        accuracy = f"{row.accuracy:.4f}"
+        self.write([row.point, *row.sweep.values(), row.condition, chip, accuracy, row.correct, row.clips])
 
 
 def to_json(data: Any) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from memramp.experiments.folders import check_vacant, make_folder
 from memramp.experiments.loading import Experiment
-from memramp.experiments.manifest import Manifest
+from memramp.experiments.manifest import Manifest, about_network
 from memramp.experiments.preparation import PreparedPoint, prepare
 from memramp.experiments.results import Condition, Counts, PointSummary, ResultsFile, Row, summarise, to_json
 from memramp.files import write_atomically
@@ -100,7 +100,7 @@ class _Run:
         return len(self.prepared) * (2 + self.experiment.config.chips)
 
     def complete(self) -> RunResult:
-        manifest = Manifest(self.folder / "manifest.json", self.experiment, self.prepared)
+        manifest = Manifest(self.folder / "manifest.json", about_network(self.experiment, self.prepared))
         manifest.write("running", 0)
         try:
             self.report.start(self.experiment, self.prepared, self.total)

@@ -13,7 +13,7 @@ from memramp.models.keyword_data import TaskConfig
 SCHEMA_VERSION = 1
 """Version of the file format; it changes when a file of the old form would be read in another sense."""
 
-FIXED_KEYS = ("memramp", "name", "description", "seed", "chips", "sweep")
+FIXED_KEYS = ("memramp", "experiment", "name", "description", "seed", "chips", "sweep")
 """Keys that belong to the whole run, so that no sweep varies them."""
 
 
@@ -60,11 +60,8 @@ class SweepConfig(StrictModel):
         return over
 
 
-class ExperimentConfig(HardwareBlocks):
-    """An experiment file. Paths in it are relative to the folder that the command is run in.
-
-    The blocks ``ramp_device``, ``crossbar``, ``input`` and ``activation`` are those of `HardwareBlocks`.
-    """
+class RunKeys(StrictModel):
+    """What every experiment file has, of whatever kind. Paths in it are relative to the folder of the command."""
 
     memramp: Literal[1]
     """Version of the schema."""
@@ -77,6 +74,16 @@ class ExperimentConfig(HardwareBlocks):
 
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 1
     """Seed of every random number of the run."""
+
+
+class ExperimentConfig(RunKeys, HardwareBlocks):
+    """The file of an experiment with a network.
+
+    The blocks ``ramp_device``, ``crossbar``, ``input`` and ``activation`` are those of `HardwareBlocks`.
+    """
+
+    experiment: Literal["network"] = "network"
+    """Kind of the experiment; the other one is `memramp.experiments.ramp_schema.RampExperimentConfig`."""
 
     chips: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 10
     """Number of chips at each point, each programmed independently."""

@@ -188,44 +188,6 @@ def test_interruption_is_one_line(monkeypatch, settings, write, command, tmp_pat
     assert not (tmp_path / "other").exists()
 
 
-def test_ramp_table_is_written_and_never_replaced_unasked(command, tmp_path):
-    path = tmp_path / "ramp.csv"
-    export = ["ramp", "export", "sigmoid", "--bits", 5, "--device", "yang2025_150us", "--out", path]
-    code, out, _ = command(*export, "--levels", "paper")
-    assert code == 0
-    assert "32 ramp devices" in out
-    assert "5 bias devices" in out
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["row", "role", "target_uS", "threshold", "level"]
-    assert [row["role"] for row in rows] == ["ramp"] * 32 + ["bias"] * 5
-    before = path.read_bytes()
-    assert_one_sentence(command(*export), "exists already")
-    assert path.read_bytes() == before
-    assert command(*export, "--force")[0] == 0
-    assert path.read_bytes() != before  # mid-point levels now
-
-
-@pytest.mark.parametrize(
-    ("changed", "fragment"),
-    [
-        ({"--bits": 0}, "found 0"),
-        ({"--bits": 40}, "found 40"),
-        ({"--bits": "five"}, "integer"),
-        ({"--device": "../x"}, "unknown device preset"),
-        ({"--levels": "floor"}, "unknown levels 'floor'"),
-        ({"--device": "readc_taox"}, "at most 4 bits fit"),
-        ({"FN": "relu"}, "unknown activation function 'relu'"),
-    ],
-)
-def test_ramps_that_cannot_be_are_refused(command, tmp_path, changed, fragment):
-    path = tmp_path / "ramp.csv"
-    options = {"--bits": 6, "--device": "yang2025_150us", "--levels": "midpoint", "--out": path} | changed
-    function = options.pop("FN", "tanh")
-    assert_one_sentence(command("ramp", "export", function, *(x for pair in options.items() for x in pair)), fragment)
-    assert not path.exists()
-
-
 def test_lists_name_their_sources(command):
     code, out, _ = command("show", "devices")
     assert code == 0
@@ -233,7 +195,13 @@ def test_lists_name_their_sources(command):
     assert "10.1038/s41467-025-56254-6" in out
     assert command("show", "checkpoints")[0] == 0
     assert "kws_speech_commands" in command("show", "experiments")[1]
-    assert_one_sentence(command("show", "cats"), "devices, checkpoints, experiments")
+    functions, densities = (command("show", what)[1] for what in ("functions", "densities"))
+    assert "daruan" in functions
+    assert "arXiv:2006.08195" in functions
+    assert "demo_keywords_float" in densities
+    for shown in (functions, densities):
+        assert max(map(len, shown.splitlines())) <= 80
+    assert_one_sentence(command("show", "cats"), "devices, functions, densities, checkpoints, experiments")
 
 
 def test_version(command):
@@ -243,7 +211,7 @@ def test_version(command):
 def test_help_answers_without_loading_the_simulator():
     code = (
         "import sys; from memramp.experiments.cli import main; "
-        "assert main(['--help']) == main(['run', '--help']) == 0; "
+        "assert main(['--help']) == main(['run', '--help']) == main(['ramp', 'check', '--help']) == 0; "
         "heavy = {'numba', 'numpy', 'scipy', 'matplotlib', 'torch'} & set(sys.modules); assert not heavy, heavy"
     )
     result = process(code=code)

@@ -9,6 +9,7 @@ import pytest
 from memramp.devices import preset_names
 from memramp.experiments.cli import main
 from memramp.models.checkpoint import shipped_checkpoints
+from memramp.peripherals import load_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -43,7 +44,21 @@ def test_export_command_of_the_readme_writes_its_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (line,) = [line for line in commands(README) if line.startswith("memramp ramp export")]
     assert main(shlex.split(line)[1:]) == 0
-    assert (tmp_path / "sigmoid.csv").read_text().startswith("row,role,target_uS,threshold,level\n")
+    assert list(load_table(tmp_path / "sigmoid.csv").ramps) == ["sigmoid"]
+
+
+def test_the_page_for_the_laboratory_does_what_it_says(tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "lab.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    codes = {}
+    for line in commands(page):
+        codes[line] = main(shlex.split(line)[1:])
+    checks = [code for line, code in codes.items() if line.startswith("memramp ramp check")]
+    assert checks == [1, 0]
+    assert all(code == 0 for line, code in codes.items() if not line.startswith("memramp ramp check"))
+    (shown,) = [content for language, content in blocks(page) if language == "text"]
+    printed = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert " ".join(shown.splitlines()[-1].split()) in printed
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -188,7 +188,7 @@ def test_second_run_into_a_folder_is_refused_and_nothing_changes(run, settings):
 
 def test_a_fault_of_the_last_point_is_told_before_anything_is_run(run, settings, tmp_path):
     taox = settings | {"device": {"preset": "readc_taox"}, "crossbar": {"scale": 100}}
-    with pytest.raises(InputError, match=r"point 2 \(activation.bits=6\): .*at most 4 bits fit"):
+    with pytest.raises(InputError, match=r"point 2 \(activation.bits=6\): .*at most 4 bits$"):
         run(taox, "sweep.over.activation.bits=[4, 6]")
     assert not (tmp_path / "out").exists()
 

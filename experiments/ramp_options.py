@@ -1,0 +1,297 @@
+"""Options that the commands of ``memramp ramp`` share, and what they stand for.
+
+Each group is a dataclass whose fields are Typer options; `expanded` gives a command that takes such groups the options
+of all of them. Nothing that simulates is imported here but inside the methods, so that ``--help`` answers at once.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from memramp.errors import InputError
+from memramp.experiments.option_values import conductance, conductances, numbers, pair, whole_numbers
+
+if TYPE_CHECKING:
+    from memramp.devices import Device
+    from memramp.peripherals import Calibration, Density, Function, LevelsKind, RampDesign, Realisation, Span
+    from memramp.peripherals.yields import Conditions, Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignOptions:
+    """Which ramp."""
+
+    function: Annotated[
+        str | None,
+        typer.Argument(metavar="FN", help="Activation function, see 'memramp show functions'; or --expr or --table."),
+    ] = None
+    bits: Annotated[int, typer.Option(metavar="N", help="Resolution, 2 to 12 (levels paper: from 1).")]
+    device: Annotated[
+        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")
+    ] = "yang2025_150us"
+    levels: Annotated[
+        str, typer.Option(metavar="KIND", help="midpoint, paper, uniform, lloyd_max or noise_aware.")
+    ] = "midpoint"
+    density: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D",
+            help="Pre-activations to expect: normal:MEAN,STD, a recording ('memramp show densities') or a .json file.",
+        ),
+    ] = None
+    expr: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Function as an expression of x; needs --span.")
+    ] = None
+    table: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Function as a table of x,y.")] = None
+    span: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LO,HI",
+            help="Inputs beyond which the converter saturates; data, or data:0.99: those that hold 99.9 % (99 %) of "
+            "the density.",
+        ),
+    ] = None
+    fold: Annotated[
+        list[float] | None,
+        typer.Option(metavar="X", help="Input at which --expr or --table turns (repeatable)."),
+    ] = None
+    output_bits: Annotated[
+        int | None, typer.Option(metavar="B", help="Outputs of data-driven levels on a grid of B bits.")
+    ] = None
+    max_devices: Annotated[int, typer.Option(metavar="M", help="Most devices that fire together for one step.")] = 1
+    pulse_widths: Annotated[
+        str, typer.Option(metavar="W,W,...", help="Pulse widths of the drivers, relative to the full pulse.")
+    ] = "1"
+    bias_devices: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of bias devices; default: as few as possible.")
+    ] = None
+    spares: Annotated[int, typer.Option(metavar="S", help="Spare devices, for --remap.")] = 0
+
+    def functions(self) -> "list[Function]":
+        """Return the activation functions, one at least.
+
+        Raises
+        ------
+        InputError
+            None or two ways to say which, an unknown function, or one that no ramp can realise.
+        """
+        from memramp.peripherals.function_config import resolve_function
+
+        given = {"FN": self.function, "--expr": self.expr, "--table": self.table}
+        found = [name for name, value in given.items() if value is not None]
+        if len(found) != 1:
+            raise InputError(f"give exactly one of FN, --expr and --table, found {' and '.join(found) or 'none'}")
+        span = None if self.span is None or self._follows_data() else pair("--span", self.span)
+        return [resolve_function(wanted, span, self.fold or ()) for wanted in self._wanted()]
+
+    def _wanted(self) -> list[dict[str, Any]]:
+        if self.expr is not None:
+            return [{"expression": self.expr}]
+        if self.table is not None:
+            return [{"table": self.table}]
+        names = [name.strip() for name in str(self.function).split(",")]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise InputError(f"the function '{twice[0]}' stands twice in '{self.function}'")
+        return [{"name": name} for name in names]
+
+    def _follows_data(self) -> bool:
+        return self.span is not None and self.span.split(":")[0] == "data"
+
+    def _span_of(self, density: "Density | None") -> "Span | None":
+        """Return the span that a density asks for; None leaves it to the function."""
+        if self.span is None or not self._follows_data():
+            return None
+        if density is None:
+            raise InputError("--span data needs --density")
+        _, given, part = self.span.partition(":")
+        return density.span(*numbers("--span data", part)[:1]) if given else density.span()
+
+    def realisation(self) -> "Realisation":
+        """Return how steps may be made of devices."""
+        from memramp.config import validate
+        from memramp.peripherals import Realisation
+
+        values = {
+            "max_devices": self.max_devices,
+            "pulse_widths": tuple(numbers("--pulse-widths", self.pulse_widths)),
+            "bias_devices": self.bias_devices,
+            "spares": self.spares,
+        }
+        return validate(Realisation, values, "the ramp's options")
+
+    def density_of(self, function: "Function") -> "Density | None":
+        """Return the pre-activations that a function's converters are to expect, if any were given."""
+        from memramp.peripherals import load_density
+
+        return None if self.density is None else load_density(self.density, function.name)
+
+    def designs(self, device: "Device") -> "dict[str, RampDesign]":
+        """Return the ramps, by the name of their function.
+
+        Raises
+        ------
+        InputError
+            Options that make no ramp.
+        """
+        from memramp.peripherals import design_ramp
+
+        made, realisation = {}, self.realisation()
+        for function in self.functions():
+            density = self.density_of(function)
+            made[function.name] = design_ramp(
+                function,
+                self.bits,
+                cast("LevelsKind", self.levels),  # which it checks
+                device,
+                span=self._span_of(density),
+                density=density,
+                output_bits=self.output_bits,
+                realisation=realisation,
+            )
+        return made
+
+    def single(self, device: "Device") -> "RampDesign":
+        """Return the ramp where the command is about one only."""
+        made = list(self.designs(device).values())
+        if len(made) > 1:
+            raise InputError(f"this command takes one function, found {len(made)} in '{self.function}'")
+        return made[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorOptions:
+    """What the devices do wrong; without an option, what the preset says."""
+
+    sigma: Annotated[
+        str | None, typer.Option(metavar='"5 uS"', help="Standard deviation of programming; default: the preset's.")
+    ] = None
+    stuck_off: Annotated[float | None, typer.Option(metavar="P", help="Fraction of devices stuck at g_min.")] = None
+    stuck_on: Annotated[float | None, typer.Option(metavar="P", help="Fraction of devices stuck at g_max.")] = None
+
+    def device(self, preset: str) -> "Device":
+        """Return the preset's device with these errors."""
+        from memramp.config import validate
+        from memramp.devices import Device, load_preset
+
+        values = load_preset(preset).model_dump()
+        if self.sigma is not None:
+            values["prog_noise"] = {"kind": "constant", "sigma": conductance("--sigma", self.sigma)}
+        rates = {"stuck_off_rate": self.stuck_off, "stuck_on_rate": self.stuck_on}
+        values |= {key: rate for key, rate in rates.items() if rate is not None}
+        return validate(Device, values, "the device's options")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationOptions:
+    """How a programmed column is set right."""
+
+    calibration: Annotated[
+        str, typer.Option(metavar="KIND", help="none, ideal_bias, one_point or two_point.")
+    ] = "one_point"
+    copies: Annotated[int, typer.Option(metavar="N", help="Columns programmed, of which the best is used.")] = 1
+    remap: Annotated[bool, typer.Option("--remap", help="Let spare devices stand in for stuck ones.")] = False
+
+    def chosen(self, spares: int) -> "Calibration":
+        """Return the calibration; `spares` is the number of spare devices of the design."""
+        if self.remap and spares == 0:
+            raise InputError("--remap needs spare devices, give --spares")
+        return make_calibration(self.calibration, self.copies, self.remap)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitOptions:
+    """What makes a column a good one."""
+
+    inl_limit: Annotated[float, typer.Option(metavar="LSB", help="Largest |INL| of a good column.")] = 0.5
+    dnl_limit: Annotated[
+        float | None, typer.Option(metavar="LSB", help="Largest |DNL| of a good column; default: any.")
+    ] = None
+    no_missing_code: Annotated[
+        bool, typer.Option("--no-missing-code", help="Every code must occur in a good column.")
+    ] = False
+
+    def limits(self) -> "Limits":
+        """Return the limits."""
+        from memramp.peripherals.yields import Limits
+
+        return Limits(self.inl_limit, self.dnl_limit, self.no_missing_code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """Conditions of a yield, each a list with commas."""
+
+    sigma: Annotated[
+        str | None,
+        typer.Option(metavar='"0 uS,5 uS"', help="Standard deviations of programming; default: the preset's errors."),
+    ] = None
+    stuck_off: Annotated[str | None, typer.Option(metavar="P,P", help="Fractions of devices stuck at g_min.")] = None
+    stuck_on: Annotated[str | None, typer.Option(metavar="P,P", help="Fractions of devices stuck at g_max.")] = None
+    copies: Annotated[str | None, typer.Option(metavar="N,N", help="Columns programmed for one that is used.")] = None
+    calibration: Annotated[
+        str | None, typer.Option(metavar="KIND,KIND", help="none, ideal_bias, one_point (default) or two_point.")
+    ] = None
+
+    def points(self) -> "list[Conditions]":
+        """Return all combinations.
+
+        Raises
+        ------
+        InputError
+            A list that cannot be read, or with a value twice.
+        """
+        from memramp.peripherals.calibration import as_calibration
+        from memramp.peripherals.yields import sweep
+
+        kinds = None if self.calibration is None else [part.strip() for part in self.calibration.split(",")]
+        lists: list[list[Any] | None] = [
+            None if self.sigma is None else conductances("--sigma", self.sigma),
+            None if self.stuck_off is None else numbers("--stuck-off", self.stuck_off),
+            None if self.stuck_on is None else numbers("--stuck-on", self.stuck_on),
+            None if self.copies is None else whole_numbers("--copies", self.copies),
+            None if kinds is None else [as_calibration(cast("Any", kind)).kind for kind in kinds],
+        ]
+        for values in lists:
+            if values is not None and (twice := [value for value in values if values.count(value) > 1]):
+                raise InputError(f"the sweep has the value {twice[0]} twice")
+        return sweep(*(values or (None,) for values in lists))
+
+    def base(self, remap: bool, spares: int) -> "Calibration":
+        """Return the calibration of which the points change what they sweep."""
+        return CalibrationOptions(remap=remap).chosen(spares)
+
+
+def make_calibration(kind: str, copies: int, remap: bool) -> "Calibration":
+    """Return a calibration; its errors name the options."""
+    from memramp.config import validate
+    from memramp.peripherals import Calibration
+    from memramp.peripherals.calibration import as_calibration
+
+    known = as_calibration(cast("Any", kind)).kind
+    return validate(Calibration, {"kind": known, "copies": copies, "remap": remap}, "the calibration's options")
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with the fields of every group of options that it takes as options of its own."""
+    parameters = inspect.signature(command, eval_str=True).parameters
+    groups = {name: part.annotation for name, part in parameters.items() if isinstance(part.annotation, type)}
+    groups = {name: group for name, group in groups.items() if hasattr(group, "__dataclass_fields__")}
+
+    @wraps(command)
+    def run(**options: Any) -> None:
+        made = {
+            name: group(**{field.name: options.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **options)
+
+    flat = [part for group in groups.values() for part in inspect.signature(group, eval_str=True).parameters.values()]
+    flat += [part.replace(kind=part.KEYWORD_ONLY) for name, part in parameters.items() if name not in groups]
+    run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    run.__annotations__ = {part.name: part.annotation for part in flat}
+    return run
