@@ -69,7 +69,7 @@ def plot_confusion(summary: PointSummary, classes: Sequence[str]) -> Figure:
 def plot_chip_ramps(part: PreparedPoint) -> Figure:
     """Draw the sigmoid ramps of the first chips, before and after calibration, beside the ideal one."""
     hardware, config = part.hardware, part.hardware.activation
-    design = design_converter(config, "sigmoid", hardware.devices_of_ramp)
+    design = design_converter(config, "sigmoid", hardware.design_device)
     shown = list(dict.fromkeys((Calibration(kind="none"), config.calibration)))
     ramps = []
     for chip in range(1, min(part.point.config.chips, MAX_RAMPS) + 1):

@@ -1,4 +1,4 @@
-"""The commands between a design and the laboratory: ``memramp ramp export``, ``simulate``, ``check``; ``export-weights``.
+"""The commands between a design and the laboratory: ``ramp export``, ``simulate`` and ``check``; ``export-weights``.
 
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """

@@ -28,8 +28,11 @@ from memramp.experiments.results import TableFile, to_json
 from memramp.experiments.runner import RunInterruptedError
 from memramp.files import write_atomically
 from memramp.peripherals import program_ramp
+from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.function import FloatArray
 from memramp.streams import Streams
+
+_ROOM_TEMPERATURE = 300.0  # K; it stays as it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,8 +253,9 @@ def signal_to_reference(v_read: float, nominal: float, reference: Reference) -> 
     reference : {"tracking", "fixed"}
         Whether the thresholds scale with the read voltage.
     """
-    signal = v_read / nominal
-    return signal / (signal if reference == "tracking" else 1.0)
+    environment = EnvironmentConfig(v_read=v_read)
+    signal, thresholds = environment.factors(nominal, _ROOM_TEMPERATURE, tracks=reference == "tracking")
+    return signal / thresholds
 
 
 def _code_errors(row: ColumnRow, inputs: FloatArray, ratio: float) -> FloatArray:

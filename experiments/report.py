@@ -154,10 +154,33 @@ def _header(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> list[t
         ("device", _each(_device(part) for part in prepared)),
         ("converter", _each(_converter(part.hardware) for part in prepared)),
     ]
+    lines += _beyond_ideal([part.hardware for part in prepared])
     if experiment.swept:
         lines.append(("sweep", "; ".join(f"{key} {_values(experiment, key)}" for key in experiment.swept)))
     points = f" at each of {len(prepared)} points" if experiment.swept else ""
     return [*lines, ("chips", f"{config.chips}{points}, seed {config.seed}")]
+
+
+def _beyond_ideal(hardware: Sequence[HardwareConfig]) -> list[tuple[str, str]]:
+    """Return lines for a circuit or environment that is not the ideal one, and for measured devices."""
+    lines = []
+    for name in ("circuit", "environment"):
+        blocks = [getattr(found, name).model_dump(mode="json", exclude_defaults=True) for found in hardware]
+        if any(blocks):
+            lines.append((name, _each(_flat(block) or "ideal" for block in blocks)))
+    measured = [found.measured.digests for found in hardware if found.measured is not None]
+    if measured:
+        lines.append(("measured", ", ".join(key.split(".")[0] for key in measured[0] if key.endswith(".measured"))))
+    return lines
+
+
+def _flat(block: dict[str, Any], before: str = "") -> str:
+    """Return a nested block in a phrase: ``comparator.noise 0.001``."""
+    parts = [
+        _flat(value, f"{before}{key}.") if isinstance(value, dict) else f"{before}{key} {value}"
+        for key, value in block.items()
+    ]
+    return ", ".join(parts)
 
 
 def _each(texts: Iterable[str]) -> str:
@@ -208,5 +231,6 @@ def _converter(hardware: HardwareConfig) -> str:
     config = hardware.activation
     if config.kind == "uniform_adc":
         return f"uniform ADC, {config.bits} bit, digital activation"
-    calibration = calibration_label(config.calibration)
+    measured = hardware.measured is not None and hardware.measured.ramps is not None
+    calibration = "measured ramps" if measured else calibration_label(config.calibration)
     return f"nonlinear ramp ADC, {config.bits} bit, {config.levels} levels, {calibration}"

@@ -232,7 +232,7 @@ def program_converter(function: str, hardware: HardwareConfig, streams: Streams,
     """
     rng = streams.generator(function, "program")
     converter = measured_converter(function, hardware) or build_converter(
-        hardware.activation, function, hardware.devices_of_ramp, rng
+        hardware.activation, function, hardware.devices_of_ramp, rng, hardware.design_device
     )
     groups = 3 if function == "sigmoid" else 1 if hardware.tanh_c == "digital" else 2
     return with_circuit(

@@ -49,10 +49,17 @@ class HardwareConfig(StrictModel):
     measured: InstanceOf[MeasuredNetwork] | None = Field(default=None, exclude=True)
     """Measured devices in place of programmed ones, see `memramp.models.measured_network`."""
 
+    designed_for: Device | None = Field(default=None, exclude=True)
+    """Devices that the ramps were designed for, where they are others than `devices_of_ramp`."""
+
     def ideal(self) -> "HardwareConfig":
-        """Return the same hardware with ideal devices in an ideal circuit, as programmed: only quantisation is left."""
+        """Return the same hardware with ideal devices in an ideal circuit, as programmed: only quantisation is left.
+
+        The ramps stay those that were designed for the real devices.
+        """
         return self.model_copy(
             update={
+                "designed_for": self.design_device,
                 "device": self.device.ideal(),
                 "ramp_device": None if self.ramp_device is None else self.ramp_device.ideal(),
                 "circuit": self.circuit.ideal(),
@@ -60,6 +67,11 @@ class HardwareConfig(StrictModel):
                 "measured": None,
             }
         )
+
+    @property
+    def design_device(self) -> Device:
+        """The memristors that the ramps were designed for."""
+        return self.designed_for or self.devices_of_ramp
 
     @property
     def devices_of_ramp(self) -> Device:

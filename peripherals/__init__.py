@@ -27,9 +27,12 @@ array([[0.   , 0.676, 0.912]], dtype=float32)
 from memramp.peripherals.activation import ActivationConfig, build_converter, design_converter
 from memramp.peripherals.calibration import Calibration, CalibrationKind
 from memramp.peripherals.check import CheckReport, RampCheck, check_readback
+from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.circuit_effects import with_circuit
 from memramp.peripherals.converter import Converter, nladc, uniform_adc
 from memramp.peripherals.density import Density, load_density, normal_density
 from memramp.peripherals.design import design_ramp
+from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.expression import function_from_expression
 from memramp.peripherals.function import Function, Section, Span
 from memramp.peripherals.function_config import FunctionConfig, resolve_function
@@ -38,6 +41,7 @@ from memramp.peripherals.input_driver import InputConfig, quantise_inputs
 from memramp.peripherals.levels import Levels, LevelsKind, ideal_levels
 from memramp.peripherals.linearity import inl_dnl
 from memramp.peripherals.measured_ramp import ramp_from_readback, simulate_readback
+from memramp.peripherals.netlist import ramp_netlist, write_netlist
 from memramp.peripherals.noise_aware import expected_error, threshold_std
 from memramp.peripherals.programmed_ramp import ProgrammedColumns, ProgrammedRamp, program_columns, program_ramp
 from memramp.peripherals.ramp import Column, RampDesign, Realisation, realise
@@ -47,6 +51,7 @@ from memramp.peripherals.table_files import load_table, save_table, table_bytes
 from memramp.peripherals.table_schema import RampSettings, TableRow
 from memramp.peripherals.table_update import updated_table
 from memramp.peripherals.tabulated import function_from_table
+from memramp.peripherals.yields import sweep_yield
 
 __all__ = [
     "FUNCTIONS",
@@ -54,9 +59,11 @@ __all__ = [
     "Calibration",
     "CalibrationKind",
     "CheckReport",
+    "CircuitConfig",
     "Column",
     "Converter",
     "Density",
+    "EnvironmentConfig",
     "Function",
     "FunctionConfig",
     "InputConfig",
@@ -94,15 +101,19 @@ __all__ = [
     "quantise_inputs",
     "ramp_from_readback",
     "ramp_name",
+    "ramp_netlist",
     "ramp_table",
     "read_back",
     "realise",
     "resolve_function",
     "save_table",
     "simulate_readback",
+    "sweep_yield",
     "table_bytes",
     "threshold_std",
     "uniform_adc",
     "updated_table",
+    "with_circuit",
+    "write_netlist",
     "write_readback",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
-from memramp.devices import Device
+from memramp.devices import ConstantNoise, Device, NoNoise
 from memramp.peripherals.calibration import Calibration, CalibrationConfig
 from memramp.peripherals.converter import Converter, nladc, uniform_adc
 from memramp.peripherals.density import Density, load_density
@@ -17,6 +17,7 @@ from memramp.peripherals.levels import MAX_BITS, LevelsKind, check_bits, ideal_l
 from memramp.peripherals.placement import check_data_bits
 from memramp.peripherals.programmed_ramp import program_ramp
 from memramp.peripherals.ramp import RampDesign, Realisation
+from memramp.quantities import NonNegativeMicrosiemens
 
 _DATA_DRIVEN = ("lloyd_max", "noise_aware")
 
@@ -37,6 +38,10 @@ class ActivationConfig(StrictModel):
     density: Annotated[str, Field(min_length=1)] | None = None
     """Pre-activations that ``lloyd_max`` and ``noise_aware`` levels are made for: a shipped recording, a ``.json``
     file, or ``normal:MEAN,STD``. The other placements make no use of it, so that a sweep may give it for all."""
+
+    levels_sigma: NonNegativeMicrosiemens | None = None
+    """Programming error that ``noise_aware`` levels are placed for, none of its read noise; a network belongs to the
+    levels that it was trained with, whatever devices it meets later. None: what the device's own noise says [uS]."""
 
     output_bits: Annotated[int, Field(strict=True, ge=3, le=16)] | None = None
     """Outputs of these two on a grid of so many bits; None: any value."""
@@ -71,6 +76,15 @@ class ActivationConfig(StrictModel):
 def design_converter(config: ActivationConfig, function: str, device: Device) -> RampDesign:
     """Return the ramp column that a configuration asks for; a design that was made before is not made again.
 
+    Parameters
+    ----------
+    config : ActivationConfig
+        Resolution, levels, realisation.
+    function : str
+        Activation function.
+    device : Device
+        Window, and the noise that levels and realisation take into account.
+
     Raises
     ------
     InputError
@@ -78,6 +92,9 @@ def design_converter(config: ActivationConfig, function: str, device: Device) ->
     """
     needed = config.density is not None and config.levels in _DATA_DRIVEN
     density = load_density(config.density, function) if needed and config.density is not None else None
+    if config.levels == "noise_aware" and config.levels_sigma is not None:
+        expected = {"prog_noise": ConstantNoise(sigma=config.levels_sigma), "read_noise": NoNoise()}
+        device = device.model_copy(update=expected)
     return _design(config.bits, config.levels, config.output_bits, config.realisation, function, device, density)
 
 
@@ -97,7 +114,13 @@ def _design(
     )
 
 
-def build_converter(config: ActivationConfig, function: str, device: Device, rng: np.random.Generator) -> Converter:
+def build_converter(
+    config: ActivationConfig,
+    function: str,
+    device: Device,
+    rng: np.random.Generator,
+    designed_for: Device | None = None,
+) -> Converter:
     """Make the converter of one chip that a configuration describes.
 
     Parameters
@@ -110,6 +133,8 @@ def build_converter(config: ActivationConfig, function: str, device: Device, rng
         The devices of the ramp column; unused for ``uniform_adc``.
     rng : numpy.random.Generator
         Source of the programming draws, a child stream of its own for each ramp of each chip; unused likewise.
+    designed_for : Device or None
+        Devices that the column was designed for, of the same window; None: those that it has.
 
     Raises
     ------
@@ -117,6 +142,7 @@ def build_converter(config: ActivationConfig, function: str, device: Device, rng
         The ramp cannot be realised in the device's window, an unknown function, or no such density.
     """
     if config.kind == "nladc":
-        return nladc(program_ramp(design_converter(config, function, device), device, rng, config.calibration))
+        design = design_converter(config, function, designed_for or device)
+        return nladc(program_ramp(design, device, rng, config.calibration))
     full_scale = config.range or ideal_levels(function, config.bits, config.levels).range
     return uniform_adc(get_function(function), config.bits, full_scale)

@@ -5,11 +5,11 @@ from networks import HARDWARE, IDEAL, NOISY, random_checkpoint, random_features
 
 from memramp.config import validate
 from memramp.errors import InputError
-from memramp.models.analog_lstm import accuracy, confusion, program_network
+from memramp.models.analog_lstm import accuracy, confusion, program_converter, program_network
 from memramp.models.hardware import HardwareConfig
 from memramp.models.hardware_blocks import HardwareBlocks
 from memramp.models.lstm import lstm
-from memramp.peripherals import ActivationConfig
+from memramp.peripherals import ActivationConfig, design_converter
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.environment import EnvironmentConfig
 from memramp.streams import Streams
@@ -202,3 +202,13 @@ def test_ideal_hardware_has_an_ideal_circuit_at_the_conditions_of_programming():
     assert ideal.environment == EnvironmentConfig()
     layers = [program_network(random_checkpoint(), config, CHIP).layer for config in (ideal, HARDWARE["ideal"])]
     np.testing.assert_array_equal(*(layer.run(normalised()) for layer in layers))
+
+
+def test_the_ideal_twin_keeps_the_ramps_that_were_designed_for_the_real_devices():
+    config = ActivationConfig(bits=4, levels="noise_aware", density="normal:0,1.5")
+    real = HardwareConfig(device=NOISY, activation=config)
+    assert real.ideal().design_device == real.device
+    assert real.ideal().ideal().design_device == real.device
+    wanted = design_converter(real.activation, "tanh", real.device)
+    converter = program_converter("tanh", real.ideal(), Streams(1), 4)
+    assert (converter.base == wanted.thresholds.astype(np.float32)).all()

@@ -51,3 +51,18 @@ def test_midpoint_levels_beat_the_floor_quantiser_at_three_bits(clips):
     floor = chips("speech_commands_paper_3bit", clips, bits=3, levels="paper")
     # 1560 clips leave a standard error of 0.9 points at 87 %: ten of them stand between the two.
     assert ours.mean() > floor.mean() + 9.0
+
+
+@pytest.mark.parametrize("levels", ["lloyd_max", "noise_aware"])
+def test_levels_placed_for_the_network_beat_the_floor_quantiser_and_mid_points_at_three_bits(clips, levels):
+    density = "speech_commands_float"
+    ours = chips(f"speech_commands_{levels}_3bit", clips, bits=3, levels=levels, density=density)
+    assert ours.mean() > chips("speech_commands_paper_3bit", clips, bits=3, levels="paper").mean() + 9.0
+    assert ours.mean() > chips("speech_commands_midpoint_3bit", clips, bits=3, levels="midpoint").mean() + 1.0
+
+
+def test_three_bit_chips_with_levels_for_the_network_stay_within_two_points_of_float(clips):
+    checkpoint = load_checkpoint("speech_commands_float")
+    reference = accuracy(checkpoint.float_logits(clips.features), clips.labels)
+    name, density = "speech_commands_noise_aware_3bit_taught", "speech_commands_float"
+    assert chips(name, clips, bits=3, levels="noise_aware", density=density).mean() >= reference - 2.0
