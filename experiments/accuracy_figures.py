@@ -24,8 +24,8 @@ UNITS = {
 """Units of the numbers on the axis, by the last name of the key."""
 
 # Okabe and Ito, without the yellow that is hard to see on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPX"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933", "#882255")
+_MARKERS = "osD^vPXhd"
 _GREY = "#4D4D4D"
 _MANY_LINES = 4
 _CHIPS = "noisy chips, mean and sd"
