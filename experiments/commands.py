@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memramp.errors import InputError
+from memramp.tablefile import check_place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,15 +53,7 @@ def check_new_file(path: Path, suffixes: tuple[str, ...], *, force: bool = False
     """
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{path}: the name must end in {' or '.join(suffixes)}")
-    try:
-        if not path.parent.is_dir():
-            raise InputError(f"{path}: no such folder as {path.parent}")
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; a file is needed")
-        if path.exists() and not force:
-            raise InputError(f"{path}: the file exists already; choose another name, or replace it with --force")
-    except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    check_place(path, force=force)
 
 
 def checked_seed(seed: int) -> int:

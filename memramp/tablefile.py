@@ -138,6 +138,21 @@ def write_new_file(path: Path, content: bytes, *, force: bool = False) -> None:
     InputError
         There is such a file, no such folder, or the operating system refuses.
     """
+    check_place(path, force=force)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def check_place(path: Path, *, force: bool = False) -> None:
+    """Check that a file may be written; see `write_new_file`.
+
+    Raises
+    ------
+    InputError
+        There is such a file, no such folder, or the operating system refuses.
+    """
     try:
         if not path.parent.is_dir():
             raise InputError(f"{path}: no such folder as {path.parent}")
@@ -145,7 +160,6 @@ def write_new_file(path: Path, content: bytes, *, force: bool = False) -> None:
             raise InputError(f"{path}: is a folder; a file is needed")
         if path.exists() and not force:
             raise InputError(f"{path}: the file exists already; choose another name, or replace it with --force")
-        write_atomically(path, content)
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 

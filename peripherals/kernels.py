@@ -81,19 +81,14 @@ def count_crossings_row(v: Floats, thresholds: Floats, codes: Codes) -> None:
 
 
 @inline_kernel
-def noisy_thresholds(
-    base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, out: Floats
-) -> None:
-    """Fill `out` with the thresholds of one conversion under read noise, as a first-crossing comparator sees them.
+def noisy_values(base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, out: Floats) -> None:
+    """Fill `out` with the values of one conversion's ramp under read noise, in the order of the clocks.
 
     `base` are the ramp's programmed values at the comparisons; `std[0]` is the noise of the start value, `std[i]` that
-    of the step that leads to value i. Errors of the steps add up along the ramp. A comparator that counts until the
-    first crossing sees the running maximum of the ramp. All arrays are float32 [K]; element i of the noise
-    stems from word i % 4 of counter (i // 4, step, sample, purpose). With std = 0, `out` is the running maximum of
-    `base`, bit for bit.
+    of the step that leads to value i. Errors of the steps add up along the ramp. All arrays are float32 [K]; element i
+    of the noise stems from word i % 4 of counter (i // 4, step, sample, purpose).
     """
     total = np.float32(0.0)
-    highest = np.float32(-np.inf)
     z = (np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0))
     for i in range(base.shape[0]):
         place = i & 3
@@ -103,7 +98,22 @@ def noisy_thresholds(
             z2, z3 = normal_pair(w2, w3)
             z = (z0, z1, z2, z3)
         total += std[i] * z[place]
-        highest = max(highest, base[i] + total)
+        out[i] = base[i] + total
+
+
+@inline_kernel
+def noisy_thresholds(
+    base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, out: Floats
+) -> None:
+    """Fill `out` with the thresholds of one conversion under read noise, as a first-crossing comparator sees them.
+
+    A comparator that counts until the first crossing sees the running maximum of `noisy_values`. With std = 0, `out` is
+    the running maximum of `base`, bit for bit.
+    """
+    noisy_values(base, std, key, step, sample, purpose, out)
+    highest = np.float32(-np.inf)
+    for i in range(base.shape[0]):
+        highest = max(highest, out[i])
         out[i] = highest
 
 
@@ -150,18 +160,9 @@ def read_ramp(
     The values have the read noise of `noisy_thresholds`, bit for bit, but no running maximum. The thresholds, for
     noiseless comparators, are their running maximum, or, where all clocks count, the values in ascending order.
     """
-    total = np.float32(0.0)
+    noisy_values(base, std, key, step, sample, purpose, ramp[0])
     highest = np.float32(-np.inf)
-    z = (np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0))
     for i in range(base.shape[0]):
-        place = i & 3
-        if place == 0:
-            w0, w1, w2, w3 = philox(key, i >> 2, step, sample, purpose)
-            z0, z1 = normal_pair(w0, w1)
-            z2, z3 = normal_pair(w2, w3)
-            z = (z0, z1, z2, z3)
-        total += std[i] * z[place]
-        ramp[0, i] = base[i] + total
         highest = max(highest, ramp[0, i])
         ramp[1, i] = ramp[0, i] if count_all else highest
     if count_all:
