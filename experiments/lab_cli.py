@@ -154,6 +154,10 @@ def export_weights(
     device: Annotated[
         str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")
     ] = "yang2025_150us",
+    scale: Annotated[
+        str, typer.Option(metavar='"75 uS"', help="Conductance of one weight unit; at most the window over --w-clip.")
+    ] = "75 uS",
+    w_clip: Annotated[float, typer.Option(metavar="W", help="Weights are clipped to -W..W.")] = 2.0,
     readout: Annotated[
         str, typer.Option(metavar="KIND", help="analog: the dense read-out is in memristors too; or digital.")
     ] = "digital",
@@ -173,7 +177,9 @@ def export_weights(
     from memramp.models.hardware import HardwareConfig
 
     half_width = None if tolerance is None else conductance("--tolerance", tolerance)
-    hardware = validate(HardwareConfig, {"device": load_preset(device), "readout": readout}, "the network's options")
+    mapping = {"scale": conductance("--scale", scale), "w_clip": w_clip}
+    chosen = {"device": load_preset(device), "readout": readout, "crossbar": mapping}
+    hardware = validate(HardwareConfig, chosen, "the network's options")
     table = network_weight_table(load_checkpoint(checkpoint), hardware, half_width)
     save_weight_table(out, table, force=force)
     for name, targets in table.arrays.items():

@@ -116,9 +116,10 @@ def linearity_table(
         numbers = (f"{part.mean:.3f}", f"{part.mean_of_max:.3f}", f"{part.quantile_95:.3f}")
         table.add_row(label, *numbers, percent(part), f"{part.writes:.1f}")
     notes = [f"good: {said(limits)}; {plural(devices, 'device')} a converter"]
+    notes.append(f"largest |DNL|, mean: {before.dnl_mean_of_max:.3f} as programmed, then {after.dnl_mean_of_max:.3f}")
     if after.overflow:
         share = f"{100 * after.overflow / after.columns:.1f} %"
-        notes.append(f"in {share} of the columns, calibration asks a bias device for more than g_max")
+        notes.append(f"{share} of the columns are not, since a bias device would need more than g_max")
     return titled(title, table, notes)
 
 
@@ -153,7 +154,11 @@ def yield_table(
         table.add_row(*texts, percent(part), f"{low:.2f} to {high:.2f} %", f"{part.mean_of_max:.3f}")
     of = f"{design.bits}-bit {design.function.name} ramp, levels {design.levels.kind}"
     title = f"Yield of {found[0][1].columns} columns at each point: {of}"
-    return titled(title, table, [f"good: {said(limits)}", f"at all points: {_fixed(swept, device, calibration)}"])
+    notes = [f"good: {said(limits)}"]
+    if worst := max(part.overflow for _, part in found):
+        share = f"{100 * worst / found[0][1].columns:.1f} %"
+        notes.append(f"up to {share} of the columns are not, since a bias device would need more than g_max")
+    return titled(title, table, [*notes, f"at all points: {_fixed(swept, device, calibration)}"])
 
 
 def _fixed(swept: Collection[str], device: Device, calibration: Calibration) -> str:

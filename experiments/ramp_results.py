@@ -9,11 +9,10 @@ import numpy as np
 from memramp.experiments.ramp_schema import BEFORE, IDEAL
 from memramp.peripherals import ProgrammedRamp, RampDesign, inl_dnl
 from memramp.peripherals.function import FloatArray
+from memramp.peripherals.linearity import missing_codes
 
 Reference = Literal["tracking", "fixed"]
 """``tracking``: the ramp is made by the same read voltage as the signal; ``fixed``: by a reference of its own."""
-
-_MISSING = 1e-9  # of its ideal width: a code as narrow as this is missing, the rest is rounding
 
 COLUMN_HEADINGS = (
     "function", "block", "column", "calibration", "mean_abs_inl_lsb", "max_abs_inl_lsb", "max_abs_dnl_lsb",
@@ -75,8 +74,8 @@ class ColumnRow:
 
     @property
     def missing_codes(self) -> int:
-        """Number of codes that no input gives, because their two thresholds coincide."""
-        return int(np.count_nonzero(np.diff(self.thresholds) <= _MISSING * np.diff(self.design.thresholds)))
+        """Number of codes that no input gives."""
+        return int(np.count_nonzero(missing_codes(self.thresholds, self.design)))
 
     @property
     def mid_scale_error(self) -> float:

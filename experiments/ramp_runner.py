@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from memramp.crossbar import CrossbarConfig
 from memramp.experiments.folders import check_vacant, make_folder
 from memramp.experiments.manifest import Manifest, about_run
 from memramp.experiments.ramp_loading import RampExperiment, RampSet
@@ -27,9 +29,11 @@ from memramp.experiments.ramp_schema import BEFORE, IDEAL, VReadConfig
 from memramp.experiments.results import TableFile, to_json
 from memramp.experiments.runner import RunInterruptedError
 from memramp.files import write_atomically
-from memramp.peripherals import program_ramp
+from memramp.peripherals import CircuitConfig, Converter, program_ramp, with_circuit
+from memramp.peripherals.circuit import ComparatorConfig
 from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.function import FloatArray
+from memramp.peripherals.reference import Reference as ThresholdReference
 from memramp.streams import Streams
 
 _ROOM_TEMPERATURE = 300.0  # K; it stays as it is
@@ -144,7 +148,7 @@ class _Run:
         if config.v_read is None:
             return []
         self.report.note("varying the read voltage")
-        rows = vary_v_read(self.rows, config.v_read, config.calibrations[0].label)
+        rows = vary_v_read(self.rows, config.v_read, config.calibrations[0].label, Streams(config.seed))
         with TableFile(self.folder / "v_read.csv", V_READ_HEADINGS) as table:
             for row in rows:
                 table.write(row.cells())
@@ -199,7 +203,9 @@ def _column(experiment: RampExperiment, part: RampSet, number: int, column: int)
         yield column_row(name, block.name, column, entry.label, ramp)
 
 
-def vary_v_read(rows: Sequence[ColumnRow], config: VReadConfig, calibration: str) -> list[VReadRow]:
+def vary_v_read(
+    rows: Sequence[ColumnRow], config: VReadConfig, calibration: str, streams: Streams
+) -> list[VReadRow]:
     """Return how codes move with the read voltage, for the ideal ramps and for the calibrated columns of each block.
 
     Devices are ohmic, so that a read voltage of s times the nominal one scales the signal by s. A ramp that is made by
@@ -213,24 +219,32 @@ def vary_v_read(rows: Sequence[ColumnRow], config: VReadConfig, calibration: str
         Read voltages and inputs.
     calibration : str
         Name of the calibration whose columns are taken.
+    streams : Streams
+        Source of the comparators' offsets; one comparator for each input of each column.
     """
     taken = [row for row in rows if row.block == IDEAL or row.calibration == calibration]
     groups = dict.fromkeys((row.function, row.block) for row in taken)
     references: tuple[Reference, ...] = ("tracking", "fixed")
     return [
-        _at_v_read([row for row in taken if (row.function, row.block) == group], reference, v_read, config)
+        _at_v_read([row for row in taken if (row.function, row.block) == group], reference, v_read, config, streams)
         for group in groups
         for reference in references
         for v_read in config.values
     ]
 
 
-def _at_v_read(rows: Sequence[ColumnRow], reference: Reference, v_read: float, config: VReadConfig) -> VReadRow:
+def _at_v_read(
+    rows: Sequence[ColumnRow], reference: Reference, v_read: float, config: VReadConfig, streams: Streams
+) -> VReadRow:
     first = rows[0]
     reach = config.range or first.design.levels.range
     inputs = np.linspace(-reach, reach, config.points)
-    ratio = signal_to_reference(v_read, config.nominal, reference)
-    errors = np.stack([_code_errors(row, inputs, ratio) for row in rows])
+    shifts = [
+        _codes(row, inputs, reference, v_read, config, streams)
+        - _codes(row, inputs, reference, config.nominal, config, streams)
+        for row in rows
+    ]
+    errors = np.abs(np.stack(shifts))
     return VReadRow(
         first.function,
         first.block,
@@ -258,8 +272,26 @@ def signal_to_reference(v_read: float, nominal: float, reference: Reference) -> 
     return signal / thresholds
 
 
-def _code_errors(row: ColumnRow, inputs: FloatArray, ratio: float) -> FloatArray:
-    codes = row.design.levels.codes
-    nominal = codes[np.searchsorted(row.thresholds, inputs, side="right")]
-    found = codes[np.searchsorted(row.thresholds, ratio * inputs, side="right")]
-    return np.asarray(np.abs(found - nominal))
+def _codes(
+    row: ColumnRow, inputs: FloatArray, reference: Reference, v_read: float, config: VReadConfig, streams: Streams
+) -> NDArray[np.int64]:
+    """Return the codes of inputs at a read voltage: the column's thresholds in the converter's own circuit."""
+    design, count = row.design, row.thresholds.size
+    converter = Converter(
+        function=design.function,
+        base=row.thresholds.astype(np.float32),
+        read_std=np.zeros(count, np.float32),
+        outputs=design.outputs.astype(np.float32),
+        codes=design.levels.codes,
+        reference=ThresholdReference(tracks=reference == "tracking"),
+    )
+    circuit = CircuitConfig(v_read=config.nominal, comparator=ComparatorConfig(offset_std=config.offset_std))
+    placed = with_circuit(
+        converter,
+        circuit,
+        CrossbarConfig().scale,
+        columns=inputs.size,
+        rng=streams.generator("comparators", row.function, row.block, row.column or 0),
+        environment=EnvironmentConfig(v_read=v_read),
+    )
+    return np.asarray(placed.counter_reading(placed.convert(inputs[None])[0]), dtype=np.int64)

@@ -127,6 +127,9 @@ class VReadConfig(StrictModel):
     values: Annotated[tuple[_Supply, ...], Field(min_length=1, max_length=201)]
     """Read voltages, ascending [V]."""
 
+    offset_std: Annotated[Volts, Field(ge=0, le=1)] = 0.0
+    """Offset of the comparators, standard deviation; it does not follow the read voltage [V]."""
+
     points: Annotated[int, Field(ge=2, le=100_001, strict=True)] = 1001
     """Number of inputs that are converted at each, evenly spaced over -range..range."""
 

@@ -13,6 +13,8 @@ _HEADINGS = (
     *("function", "bits", "levels", "device", "inl_limit", "dnl_limit", "no_missing_code", "seed"),
     *("sigma_uS", "stuck_off_rate", "stuck_on_rate", "calibration", "copies", "remap"),
     *("columns", "good", "yield", "yield_low", "yield_high", "mean_inl", "mean_max_inl", "max_inl_95"),
+    *("mean_max_dnl", "beyond_g_max", "writes"),
+    *("span_low", "span_high", "ramp_devices", "bias_devices", "spares", "clocks", "v_per_us"),
 )
 
 
@@ -42,7 +44,14 @@ def yield_csv(run: YieldRun, found: Sequence[tuple[Conditions, Linearity]]) -> b
     for point, part in found:
         device, calibration = point.applied_to(run.device, run.calibration)
         writer.writerow(
-            [*head, int(limits.no_missing_code), run.seed, *_conditions(device, calibration), *_results(part)]
+            [
+                *head,
+                int(limits.no_missing_code),
+                run.seed,
+                *_conditions(device, calibration),
+                *_results(part),
+                *_column(run.design),
+            ]
         )
     return text.getvalue().encode()
 
@@ -58,4 +67,9 @@ def _results(part: Linearity) -> list[object]:
     low, high = part.interval
     shares = [f"{share:.6f}" for share in (part.fraction, low, high)]
     inl = [f"{value:.6f}" for value in (part.mean, part.mean_of_max, part.quantile_95)]
-    return [part.columns, part.good, *shares, *inl]
+    return [part.columns, part.good, *shares, *inl, f"{part.dnl_mean_of_max:.6f}", part.overflow, f"{part.writes:.3f}"]
+
+
+def _column(design: RampDesign) -> list[object]:
+    devices = (design.column.rows(role).size for role in ("ramp", "bias", "spare"))
+    return [*design.levels.span, *devices, design.ramp.size - 1, repr(design.v_per_us)]

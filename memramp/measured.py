@@ -11,6 +11,7 @@ from memramp.errors import InputError
 from memramp.quantities import MAX_MICROSIEMENS
 
 _SIEMENS = 1e-2  # uS: what lies below it altogether, where more than 1 uS is wanted, was measured in siemens
+_WRITTEN = 0.2  # of the largest target: smaller ones say little about the unit
 
 
 def check_unit_of_header(content: bytes, where: str) -> list[str]:
@@ -72,12 +73,13 @@ def conductance(cells: dict[str, str], place: str) -> float:
 
 
 def check_unit(measured: ArrayLike, target: ArrayLike, where: str) -> None:
-    """Refuse conductances that were measured in siemens.
+    """Refuse conductances that are in another unit than uS.
 
     Raises
     ------
     InputError
-        All are below 0.01 uS although more than 1 uS was written.
+        All are below 0.01 uS although more than 1 uS was written, or most are about 1000 times as large or as small as
+        what was to be written.
     """
     largest, wanted = float(np.max(measured)), float(np.max(target))
     if 0.0 < largest < _SIEMENS and wanted > 1.0:
@@ -85,6 +87,14 @@ def check_unit(measured: ArrayLike, target: ArrayLike, where: str) -> None:
             f"{where}: the largest conductance is {largest:.3g} where up to {wanted:.4g} uS were to be written, "
             "which looks like siemens; multiply by 1e6"
         )
+    written = np.asarray(target) > _WRITTEN * wanted
+    ratio = float(np.median(np.asarray(measured)[written] / np.asarray(target)[written])) if written.any() else 1.0
+    for factor, unit, remedy in ((1e3, "nS", "divide"), (1e-3, "mS", "multiply")):
+        if 0.2 * factor < ratio < 5.0 * factor:
+            raise InputError(
+                f"{where}: most conductances are about {factor:g} times what was to be written, which looks like "
+                f"{unit}; they are expected in uS, {remedy} by 1000"
+            )
 
 
 def whole_number(cells: dict[str, str], column: str, place: str) -> int:

@@ -9,8 +9,18 @@ from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.models.lstm import DenseWeights
-from memramp.peripherals import Converter, RampTable, design_converter, nladc, ramp_from_readback, ramp_table
+from memramp.peripherals import (
+    CircuitConfig,
+    Converter,
+    RampDesign,
+    RampTable,
+    design_converter,
+    nladc,
+    ramp_from_readback,
+    ramp_table,
+)
 
+_ALIKE = 1e-2  # of a step or an LSB
 FUNCTIONS = ("sigmoid", "tanh")
 
 
@@ -169,6 +179,21 @@ def _check_ramp(table: RampTable, function: str, hardware: HardwareConfig) -> No
     ):
         if ours != theirs:
             raise InputError(f"{where}: {what} of the ramp {function} is {theirs}, the configuration has {ours}")
+    wanted = design_converter(activation, function, hardware.design_device)
+    if not _alike(wanted, design):
+        raise InputError(
+            f"{where}: the ramp {function} has other thresholds or outputs than the configuration; "
+            "span, density, levels_sigma, output_bits and realisation must be those that the table was exported with"
+        )
+
+
+def _alike(one: RampDesign, other: RampDesign) -> bool:
+    """Return whether two ramps make the same converter, but for what an optimiser on another machine may differ by."""
+    if not np.array_equal(one.levels.codes, other.levels.codes):
+        return False
+    least = _ALIKE * float(np.diff(one.ramp).min())
+    same_ramp = np.allclose(one.thresholds, other.thresholds, rtol=0.0, atol=least)
+    return same_ramp and np.allclose(one.outputs, other.outputs, rtol=0.0, atol=_ALIKE * one.levels.lsb)
 
 
 def _varies(hardware: HardwareConfig) -> bool:
@@ -178,10 +203,16 @@ def _varies(hardware: HardwareConfig) -> bool:
     return (
         _noisy_read(array)
         or (ramps_drawn and _noisy_read(ramp))
-        or hardware.circuit != hardware.circuit.ideal()
+        or _noisy_circuit(hardware.circuit)
         or (hardware.measured.weights is None and _noisy_write(array))
         or (hardware.measured.ramps is None and ramps_drawn and _noisy_write(ramp))
     )
+
+
+def _noisy_circuit(circuit: CircuitConfig) -> bool:
+    comparator = circuit.comparator
+    drawn = (comparator.offset_std, comparator.noise, circuit.jitter)
+    return any(value > 0.0 for value in drawn) or circuit.integrator.ktc_noise
 
 
 def _noisy_read(device: Device) -> bool:

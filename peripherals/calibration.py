@@ -22,7 +22,7 @@ CalibrationKind = Literal["none", "ideal_bias", "one_point", "two_point"]
 IntArray = NDArray[np.int64]
 
 _GAINS = (0.5, 2.0)  # widths of pulse that two-point calibration may ask for
-_TWO_POINTS = 1 / 4  # of the thresholds lie outside either of the two; about the best for all functions tried
+_TWO_POINTS = 1 / 4  # of the thresholds lie outside either of the two; the best for sigmoid, tanh and their like
 _BAD, _BAD_IF_STUCK = 5.0, 1.0  # standard deviations of the programming error that a device may be off by
 
 
@@ -45,7 +45,12 @@ class Calibration(StrictModel):
     ``two_point``
         The width of the ramp's pulses is set as well, one factor for the column, so that the crossings a quarter and
         three quarters up the codes are both exact: the errors of the steps between them no longer add up to an error of
-        the slope. Our own; the factor is limited to 0.5..2.
+        the slope. Our own; the factor is limited to 0.5..2. Where pulses fill their clocks, a factor above 1 needs a
+        higher amplitude of the ramp's drivers in place of a longer pulse, which comes to the same charge. For functions
+        whose steps differ much from one end to the other (sqrt), it can be worse than ``one_point``.
+
+    A calibration knows conductances, not comparators: static shifts of a circuit (hysteresis, delay, leakage) are not
+    trimmed away. Number of writes: with an exact trim each bias device counts once, which is the least that it takes.
 
     References
     ----------
@@ -55,7 +60,8 @@ class Calibration(StrictModel):
     kind: CalibrationKind = "one_point"
 
     copies: Annotated[int, Field(strict=True, ge=1, le=64)] = 1
-    """Columns that are programmed; the one with the least worst INL after calibration is used."""
+    """Columns that are programmed; of those whose bias devices stay within g_max, or else of all, the one with the
+    least worst INL after calibration is used."""
 
     remap: bool = False
     """Whether spare devices (`Realisation.spares`) fire in place of ramp devices that do not hold their target: those

@@ -18,7 +18,7 @@ import numpy as np
 
 from memramp.errors import InputError
 from memramp.peripherals.function import FloatArray
-from memramp.peripherals.linearity import inl_dnl
+from memramp.peripherals.linearity import inl_dnl, missing_codes
 from memramp.peripherals.measured_ramp import outside, staircase, suspects
 from memramp.peripherals.programmed_ramp import BoolArray
 from memramp.peripherals.proposal import Proposal, moved, propose
@@ -176,9 +176,7 @@ def _check(ramp: TableRamp, g: FloatArray, inl_limit: float, margin: float | Non
 
 
 def _missing_codes(thresholds: FloatArray, design: RampDesign) -> tuple[int, ...]:
-    codes = design.levels.codes
-    taken = np.concatenate([[True], np.diff(thresholds) > 0.0, [True]])  # the outermost counts always occur
-    return tuple(sorted(set(codes.tolist()) - set(codes[taken].tolist())))
+    return tuple(np.unique(design.levels.codes)[missing_codes(thresholds, design)].tolist())
 
 
 def _rows(mask: BoolArray) -> tuple[int, ...]:

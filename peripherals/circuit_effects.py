@@ -145,7 +145,9 @@ def _ramp_noise(converter: Converter, circuit: CircuitConfig, ratio: float, rese
         return read
     lead = converter.reference.lead
     path = np.concatenate([lead, converter.base.astype(np.float64)]) * ratio
-    jitter = np.diff(path, prepend=0.0) / _widths(converter) * (circuit.jitter / circuit.t_ramp)
+    # A reference that is no ramp column starts where it does: no pulse has brought it there.
+    start = 0.0 if converter.reference.v_per_us is not None else path[0]
+    jitter = np.diff(path, prepend=start) / _widths(converter) * (circuit.jitter / circuit.t_ramp)
     variances = jitter[lead.size :] ** 2
     variances[0] += np.sum(jitter[: lead.size] ** 2) + reset**2
     return np.sqrt(read**2 + variances)

@@ -1,10 +1,12 @@
 """Static linearity of a ramp converter, in LSB of its output."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from memramp.peripherals.function import FloatArray
 from memramp.peripherals.ramp import RampDesign
+
+_MISSING = 1e-9  # of its ideal width: a code as narrow as this is missing, the rest is rounding
 
 
 def inl_dnl(thresholds: ArrayLike, design: RampDesign) -> tuple[FloatArray, FloatArray]:
@@ -51,3 +53,27 @@ def inl_dnl(thresholds: ArrayLike, design: RampDesign) -> tuple[FloatArray, Floa
     # Where a counter turns, at a fold, two neighbouring transitions lie at the same output.
     sign = np.where(steps < 0.0, -1.0, 1.0)
     return transitions - ideal, sign * (np.diff(transitions, axis=-1) - steps)
+
+
+def missing_codes(thresholds: ArrayLike, design: RampDesign) -> NDArray[np.bool_]:
+    """Return which codes no input leads to, since their thresholds coincide and no other section shows them.
+
+    Parameters
+    ----------
+    thresholds : array_like, [..., K]
+        Realised thresholds, non-decreasing, of one or more ramps [pre-activation].
+    design : RampDesign
+        The ideal converter.
+
+    Returns
+    -------
+    ndarray of bool, [..., codes]
+        For each code that the ideal converter shows, in ascending order.
+    """
+    realised, codes = np.asarray(thresholds, dtype=np.float64), design.levels.codes
+    wide = np.diff(realised, axis=-1) > _MISSING * np.diff(design.thresholds)
+    taken = np.ones((*realised.shape[:-1], codes.size), np.bool_)  # the outermost counts always occur
+    taken[..., 1:-1] = wide
+    order = np.argsort(codes, kind="stable")
+    first_of_code = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    return np.asarray(~np.logical_or.reduceat(taken[..., order], first_of_code, axis=-1))

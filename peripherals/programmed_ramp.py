@@ -258,9 +258,10 @@ def _noise_of_thresholds(read_std: FloatArray, design: RampDesign) -> FloatArray
 
 
 def _best(columns: ProgrammedColumns, count: int) -> ProgrammedColumns:
-    """Return of each group of copies the one with the least worst INL; all copies were written."""
+    """Return of each group of copies the one with the least worst INL, of those that g_max allows; all were written."""
     worst = np.abs(inl_dnl(columns.thresholds, columns.design)[0]).max(axis=1)
-    picked = np.argmin(worst.reshape(count, -1), axis=1) + np.arange(count) * columns.calibration.copies
+    rank = np.where(columns.bias_overflow > 0.0, worst.max() + worst, worst)
+    picked = np.argmin(rank.reshape(count, -1), axis=1) + np.arange(count) * columns.calibration.copies
     return ProgrammedColumns(
         design=columns.design,
         calibration=columns.calibration,

@@ -19,7 +19,7 @@ from memramp.devices import Device
 from memramp.errors import InputError
 from memramp.peripherals.calibration import Calibration, CalibrationKind
 from memramp.peripherals.function import FloatArray
-from memramp.peripherals.linearity import inl_dnl
+from memramp.peripherals.linearity import inl_dnl, missing_codes
 from memramp.peripherals.programmed_ramp import program_columns
 from memramp.peripherals.ramp import RampDesign
 from memramp.streams import Streams
@@ -42,6 +42,9 @@ class Limits:
     no_missing_code: bool = False
     """Whether every code must occur for some input."""
 
+    within_window: bool = True
+    """Whether calibration must do without bias conductances above g_max, which no device could be given."""
+
     def __post_init__(self) -> None:
         for name, value in (("INL", self.inl), ("DNL", self.dnl)):
             if value is not None and not 0.0 < value < np.inf:
@@ -50,7 +53,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Linearity:
-    """Integral nonlinearity of many columns, as statistics over them [LSB]."""
+    """Nonlinearity of many columns, as statistics over them [LSB]."""
 
     mean: float
     """Mean of |INL| over transitions and columns."""
@@ -60,6 +63,9 @@ class Linearity:
 
     quantile_95: float
     """What the largest |INL| of 95 % of the columns does not exceed."""
+
+    dnl_mean_of_max: float
+    """Mean over the columns of their largest |DNL|."""
 
     good: int
     """Columns within the limits."""
@@ -75,7 +81,7 @@ class Linearity:
 
     @property
     def fraction(self) -> float:
-        """Share of the columns that are within the limits, 0..1."""
+        """Share of the columns that are good, 0..1."""
         return self.good / self.columns
 
     @property
@@ -245,18 +251,7 @@ def _within(
     good = np.asarray(worst <= limits.inl)
     if limits.dnl is not None:
         good &= np.abs(dnl).max(axis=1, initial=0.0) <= limits.dnl
-    return good & ~missing_codes(thresholds, design) if limits.no_missing_code else good
-
-
-def missing_codes(thresholds: FloatArray, design: RampDesign) -> NDArray[np.bool_]:
-    """Return whether columns skip a code, [n]: two thresholds [n, K] coincide, and no other section shows the code."""
-    n, codes = len(thresholds), design.levels.codes
-    taken = np.ones((n, codes.size), np.bool_)  # the outermost counts always occur
-    taken[:, 1:-1] = np.diff(thresholds, axis=1) > 0.0
-    order = np.argsort(codes, kind="stable")
-    first_of_code = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    shown = np.logical_or.reduceat(taken[:, order], first_of_code, axis=1)
-    return np.asarray(~shown.all(axis=1))
+    return good & ~missing_codes(thresholds, design).any(axis=1) if limits.no_missing_code else good
 
 
 class _Collected:
@@ -265,14 +260,18 @@ class _Collected:
     def __init__(self, design: RampDesign, limits: Limits) -> None:
         self._design, self._limits = design, limits
         self._worst: list[FloatArray] = []
-        self._sum, self._good, self._writes, self._overflow = 0.0, 0, 0, 0
+        self._sum, self._dnl = 0.0, 0.0
+        self._good, self._writes, self._overflow = 0, 0, 0
 
     def add(self, thresholds: FloatArray, writes: NDArray[np.int64], overflow: FloatArray) -> None:
         inl, dnl = inl_dnl(thresholds, self._design)
         size = np.abs(inl)
         self._worst.append(size.max(axis=1))
         self._sum += float(size.sum())
-        self._good += int(_within(thresholds, self._worst[-1], dnl, self._design, self._limits).sum())
+        within = _within(thresholds, self._worst[-1], dnl, self._design, self._limits)
+        possible = (overflow == 0.0) | (not self._limits.within_window)
+        self._good += int(np.count_nonzero(within & possible))
+        self._dnl += float(np.abs(dnl).max(axis=1, initial=0.0).sum())
         self._writes += int(writes.sum())
         self._overflow += int(np.count_nonzero(overflow))
 
@@ -282,6 +281,7 @@ class _Collected:
             mean=self._sum / (worst.size * self._design.thresholds.size),
             mean_of_max=float(worst.mean()),
             quantile_95=float(np.quantile(worst, 0.95)),
+            dnl_mean_of_max=self._dnl / worst.size,
             good=self._good,
             columns=worst.size,
             writes=self._writes / worst.size,

@@ -332,3 +332,13 @@ def test_the_shipped_experiment_tells_the_story_of_the_figure():
             for name in ("none", "one_point")
         )
         assert after < 0.6 * before
+
+
+def test_offsets_of_comparators_do_not_follow_the_read_voltage(run):
+    def changed(offset, out):
+        rows = table(run(f"v_read.offset_std={offset}", out=out), "v_read.csv")
+        return {row["v_read_v"]: int(row["changed_codes"]) for row in of(rows, block="ideal", reference="tracking")}
+
+    still, moving = changed("0 V", "without"), changed("5 mV", "with")
+    assert set(still.values()) == {0}
+    assert moving["0.15"] > moving["0.17"] > moving["0.2"] == 0

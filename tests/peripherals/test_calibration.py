@@ -65,7 +65,9 @@ def test_the_best_of_several_copies_costs_their_devices_and_writes():
     assert (one.writes == 35 + 5).all()
     assert (four.writes == 4 * 40).all()
     again = program_columns(four.design, device(), np.random.default_rng(1), 200, "one_point")
-    np.testing.assert_array_equal(worst_inl(four), worst_inl(again).reshape(50, 4).min(axis=1))
+    allowed = np.where(again.bias_overflow > 0.0, 100.0 + worst_inl(again), worst_inl(again)).reshape(50, 4)
+    np.testing.assert_array_equal(worst_inl(four), allowed.min(axis=1) % 100.0)
+    assert np.count_nonzero(four.bias_overflow) < 0.5 * np.count_nonzero(one.bias_overflow) + 1
 
 
 def test_spares_take_over_from_stuck_devices():

@@ -10,6 +10,7 @@ from memramp.peripherals import ActivationConfig, Realisation, build_converter, 
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.circuit_effects import with_circuit
 from memramp.peripherals.converter import uniform_adc
+from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.reference import Reference
 
 READ = Device(g_min=0.0, g_max=150.0, read_noise=ConstantNoise(sigma=3.5))
@@ -96,11 +97,13 @@ def test_reset_noise_of_data_and_ramp():
 
 
 def test_jitter_gives_each_step_an_error_that_its_pulse_width_does_not_lessen():
-    what = staircase([-2.0, -1.0, 0.5, 1.0])
+    fixed = staircase([-2.0, -1.0, 0.5, 1.0])  # no pulse has brought a reference that is no column to its start
+    np.testing.assert_allclose(put(fixed, jitter="50 ps").read_std, 0.05 * np.array([0.0, 1.0, 1.5, 0.5]), rtol=1e-6)
+    what = replace(fixed, reference=Reference(v_per_us=0.01))
     np.testing.assert_allclose(put(what, jitter="50 ps").read_std, 0.05 * np.array([2.0, 1.0, 1.5, 0.5]), rtol=1e-6)
-    half = replace(what, reference=Reference(widths=np.array([1.0, 0.5, 1.0, 1.0])))
+    half = replace(what, reference=Reference(v_per_us=0.01, widths=np.array([1.0, 0.5, 1.0, 1.0])))
     np.testing.assert_allclose(put(half, jitter="50 ps").read_std, 0.05 * np.array([2.0, 2.0, 1.5, 0.5]), rtol=1e-6)
-    lead = replace(what, reference=Reference(lead=np.array([-3.0])))
+    lead = replace(what, reference=Reference(v_per_us=0.01, lead=np.array([-3.0])))
     assert put(lead, jitter="50 ps").read_std[0] == pytest.approx(0.05 * np.hypot(3.0, 1.0), rel=1e-6)
 
 
@@ -223,3 +226,37 @@ def test_bad_settings_are_refused_in_one_sentence(settings, message):
 def test_leakage_that_leaves_nothing_is_refused():
     with pytest.raises(InputError, match="leaves nothing to compare"):
         put(converter(), integrator={"leak_tau": "0.1 ns"})
+
+
+def test_read_noise_of_the_ramp_follows_its_environment():
+    what = converter(device=READ)
+    low = EnvironmentConfig(v_read=0.1, acts_on="ramp")
+    found = with_circuit(what, CircuitConfig(), 75.0, environment=low)
+    np.testing.assert_allclose(found.read_std, 0.5 * what.read_std, rtol=1e-6)
+    np.testing.assert_allclose(found.base, 0.5 * what.base, rtol=1e-6)
+    data = with_circuit(what, CircuitConfig(), 75.0, environment=EnvironmentConfig(v_read=0.1, acts_on="weights"))
+    np.testing.assert_allclose(data.read_std, 2.0 * what.read_std, rtol=1e-6)
+
+
+def test_leaking_data_meet_the_noise_of_a_late_clock_as_a_larger_one():
+    what, tau = converter(device=READ), 1e-7
+    found = put(what, integrator={"leak_tau": "100 ns"})
+    plain = put(what)
+    growth = found.read_std.astype(float) / plain.read_std
+    assert growth[-1] > growth[1] > 0.99
+    assert growth[-1] == pytest.approx(np.exp(30e-9 / tau), rel=0.1)
+
+
+@pytest.mark.parametrize("calibration", ["one_point", "two_point"])
+def test_read_noise_of_a_clock_goes_with_the_charge_of_its_pulses(calibration):
+    noisy = Device(
+        g_min=0.0, g_max=150.0, prog_noise=ConstantNoise(sigma=5.0), read_noise=ConstantNoise(sigma=2.0)
+    )
+    design = design_ramp("sigmoid", 5, "midpoint", noisy, realisation=Realisation(max_devices=2, pulse_widths=(1, 0.5)))
+    ramp = program_ramp(design, noisy, np.random.default_rng(3), calibration)
+    column = design.column
+    width = column.width[column.rows("ramp")]
+    for clock, std in enumerate(ramp.read_std[1:], start=1):
+        fires = width[column.clock[column.rows("ramp")] == clock]
+        assert std == pytest.approx(2.0 * ramp.gain * np.sqrt(np.sum(fires**2)) * design.v_per_us)
+    assert (ramp.gain != 1.0) == (calibration == "two_point")

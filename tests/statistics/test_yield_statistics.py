@@ -18,7 +18,8 @@ DEVICE = Device(g_min=0.0, g_max=150.0, prog_noise=ConstantNoise(sigma=SIGMA))
 
 @pytest.mark.parametrize("kind", ["none", "ideal_bias", "one_point", "two_point"])
 def test_yield_is_that_of_columns_made_one_by_one(kind):
-    design, calibration, limits = design_ramp("tanh", 4, "midpoint", DEVICE), Calibration(kind=kind), Limits(0.25)
+    design, calibration = design_ramp("tanh", 4, "midpoint", DEVICE), Calibration(kind=kind)
+    limits = Limits(0.25, within_window=False)
     few, many = 1000, 20_000
     good, worst = 0, []
     for chip in range(few):
@@ -41,7 +42,8 @@ def test_yield_of_two_independent_steps_is_a_product(copies):
     per_lsb = design.levels.lsb / design.v_per_us  # the function's slope is 1
     single = (1.0 - 2.0 * stats.norm.sf(limit * per_lsb / SIGMA)) ** 2
     expected, n = 1.0 - (1.0 - single) ** copies, 20_000
-    _, found = linearity_of_columns(design, DEVICE, Calibration(copies=copies), Limits(limit), n, Streams(2))
+    limits = Limits(limit, within_window=False)
+    _, found = linearity_of_columns(design, DEVICE, Calibration(copies=copies), limits, n, Streams(2))
     assert 0.1 < expected < 0.99
     assert abs(found.fraction - expected) < SIGMAS * np.sqrt(expected * (1 - expected) / n)
 
@@ -51,7 +53,7 @@ def test_stuck_devices_cost_the_yield_that_they_should():
     rate, n = 0.01, 20_000
     stuck = Device(g_min=0.0, g_max=150.0, stuck_off_rate=rate)
     design = design_ramp("sigmoid", 5, "midpoint", stuck)
-    _, found = linearity_of_columns(design, stuck, Calibration(), Limits(1e-6), n, Streams(3))
+    _, found = linearity_of_columns(design, stuck, Calibration(), Limits(1e-6, within_window=False), n, Streams(3))
     expected = (1.0 - rate) ** design.g_steps.size
     assert abs(found.fraction - expected) < SIGMAS * np.sqrt(expected * (1 - expected) / n)
 
