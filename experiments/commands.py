@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memramp.errors import InputError
-from memramp.tablefile import check_place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,6 +52,8 @@ def check_new_file(path: Path, suffixes: tuple[str, ...], *, force: bool = False
     """
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{path}: the name must end in {' or '.join(suffixes)}")
+    from memramp.tablefile import check_place  # not above: it imports much
+
     check_place(path, force=force)
 
 

@@ -141,7 +141,7 @@ def test_calibrations_are_compared_on_the_same_devices(load):
             np.testing.assert_array_equal(row.ramp.g_steps, before.ramp.g_steps)
             np.testing.assert_array_equal(row.ramp.uncalibrated, before.thresholds)
         np.testing.assert_array_equal(copies.ramp.uncalibrated, before.thresholds)  # the first copy
-        assert copies.max_inl <= one.max_inl
+        assert copies.max_inl <= one.max_inl or one.ramp.bias_overflow > 0.0  # such a copy is passed over
         assert (copies.devices, before.devices) == (3 * 20, 20)
 
 

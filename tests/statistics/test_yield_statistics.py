@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from memramp.devices import ConstantNoise, Device
-from memramp.peripherals import Calibration, design_ramp, inl_dnl, program_ramp
+from memramp.peripherals import Calibration, Realisation, design_ramp, inl_dnl, program_ramp
 from memramp.peripherals.yields import Limits, confidence_interval, linearity_of_columns
 from memramp.streams import Streams
 
@@ -37,12 +37,13 @@ def test_yield_is_that_of_columns_made_one_by_one(kind):
 def test_yield_of_two_independent_steps_is_a_product(copies):
     # A 2-bit identity has two steps between its three thresholds. With the middle one exact, the outer ones are off by
     # one device each: a column is good with the square of the probability that an error stays within the limit.
-    design, limit = design_ramp("identity", 2, "uniform", DEVICE), 0.04
+    # Two bias devices have room for any trim.
+    design, limit = design_ramp("identity", 2, "uniform", DEVICE, realisation=Realisation(bias_devices=2)), 0.04
     assert design.thresholds.size == 3
     per_lsb = design.levels.lsb / design.v_per_us  # the function's slope is 1
     single = (1.0 - 2.0 * stats.norm.sf(limit * per_lsb / SIGMA)) ** 2
     expected, n = 1.0 - (1.0 - single) ** copies, 20_000
-    limits = Limits(limit, within_window=False)
+    limits = Limits(limit)
     _, found = linearity_of_columns(design, DEVICE, Calibration(copies=copies), limits, n, Streams(2))
     assert 0.1 < expected < 0.99
     assert abs(found.fraction - expected) < SIGMAS * np.sqrt(expected * (1 - expected) / n)
