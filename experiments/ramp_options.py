@@ -5,6 +5,7 @@ of all of them. Nothing that simulates is imported here but inside the methods, 
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -87,7 +88,10 @@ class DesignOptions:
         if len(found) != 1:
             raise InputError(f"give exactly one of FN, --expr and --table, found {' and '.join(found) or 'none'}")
         span = None if self.span is None or self._follows_data() else pair("--span", self.span)
-        return [resolve_function(wanted, span, self.fold or ()) for wanted in self._wanted()]
+        try:
+            return [resolve_function(wanted, span, self.fold or ()) for wanted in self._wanted()]
+        except InputError as error:
+            raise InputError(_with_options(str(error))) from None
 
     def _wanted(self) -> list[dict[str, Any]]:
         if self.expr is not None:
@@ -161,6 +165,13 @@ class DesignOptions:
         if len(made) > 1:
             raise InputError(f"this command takes one function, found {len(made)} in '{self.function}'")
         return made[0]
+
+
+def _with_options(text: str) -> str:
+    """Return a message about a configuration's key ``folds`` as one about the option, ready to be copied."""
+    return re.sub(
+        r"folds=([-+.\de,]+)", lambda found: " ".join(f"--fold {fold}" for fold in found[1].split(",")), text
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import pytest
 
 from memramp.crossbar import load_weight_table
 from memramp.devices import load_preset, resolve_device
+from memramp.experiments.cli import main
 from memramp.models.checkpoint import load_checkpoint
 from memramp.peripherals import (
     design_ramp,
@@ -428,3 +429,10 @@ def test_weights_that_cannot_be_exported_are_refused(command, checkpoint, tmp_pa
     assert (code, out) == (2, "")
     assert fragment in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_turn_that_was_not_declared_is_told_with_the_options_to_declare_it(capsys):
+    options = ("ramp", "design", "--expr", "x**3 - x", "--span", "-2,2", "--bits", "4")
+    assert main(list(options)) == 2
+    asked = re.search(r"declare them with (--fold \S+ --fold \S+) or", capsys.readouterr().err)
+    assert main([*options, *asked[1].split(), "--chips", "2"]) == 0
