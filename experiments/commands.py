@@ -57,6 +57,19 @@ def check_new_file(path: Path, suffixes: tuple[str, ...], *, force: bool = False
     check_place(path, force=force)
 
 
+def check_not_read(out: Path | None, *read: Path | None) -> None:
+    """Check that a file to be written is none of those that the command reads, whatever may be replaced.
+
+    Raises
+    ------
+    InputError
+        It is one of them.
+    """
+    for path in read:
+        if out is not None and path is not None and out.resolve() == path.resolve():
+            raise InputError(f"{out}: is read by this command and cannot be its output; choose another name")
+
+
 def checked_seed(seed: int) -> int:
     """Return the seed if random streams can be made of it."""
     if not 0 <= seed < 2**63:

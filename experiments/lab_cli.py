@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memramp.experiments.commands import Force, Seed, check_new_file, checked_seed, interruptible, make_console
+from memramp.experiments.commands import (
+    Force,
+    Seed,
+    check_new_file,
+    check_not_read,
+    checked_seed,
+    interruptible,
+    make_console,
+)
 from memramp.experiments.option_values import conductance
+from memramp.experiments.option_values import device as chosen_device
 from memramp.experiments.ramp_options import DesignOptions, ErrorOptions, expanded
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ def export(
     FN may be a list with commas, such as sigmoid,tanh: one file for all gates of a layer. A checksum in the file finds
     every changed byte.
     """
+    check_not_read(out, ramp.table)
     check_new_file(out, _TABLES, force=force)
     from memramp.experiments.lab_output import exported
     from memramp.peripherals import ramp_name, ramp_table, save_table
@@ -73,6 +83,7 @@ def check(
     Prints realised INL and DNL, devices that are stuck or out of tolerance, and what to write next; the updated table
     holds it. Exit code: 0 if all ramps pass, 1 if one does not, 2 after bad input.
     """
+    check_not_read(out, table, readback)
     from memramp.experiments.lab_output import show_check
     from memramp.peripherals import check_readback, load_table, read_back, save_table, updated_table
 
@@ -100,7 +111,7 @@ def simulate(
     errors: ErrorOptions,
     out: Annotated[Path, typer.Option(metavar="FILE.csv", help="Read-back to be written.")],
     device: Annotated[
-        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")
+        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices', or a .yaml file.")
     ] = "yang2025_150us",
     previous: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="What was measured before: rows not written stay so.")
@@ -112,6 +123,7 @@ def simulate(
 
     Only rows that the table wants written are written. Which devices are stuck depends on the seed alone.
     """
+    check_not_read(out, table, previous)
     check_new_file(out, (".csv",), force=force)
     from memramp.peripherals import load_table, read_back, simulate_readback, write_readback
     from memramp.streams import Streams
@@ -152,7 +164,7 @@ def export_weights(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Table to be written, .csv or .safetensors.")],
     device: Annotated[
-        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")
+        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices', or a .yaml file.")
     ] = "yang2025_150us",
     scale: Annotated[
         str, typer.Option(metavar='"75 uS"', help="Conductance of one weight unit; at most the window over --w-clip.")
@@ -171,14 +183,13 @@ def export_weights(
     check_new_file(out, (".csv", ".safetensors"), force=force)
     from memramp.config import validate
     from memramp.crossbar import save_weight_table
-    from memramp.devices import load_preset
     from memramp.models.checkpoint import load_checkpoint
     from memramp.models.digital_twin import network_weight_table
     from memramp.models.hardware import HardwareConfig
 
     half_width = None if tolerance is None else conductance("--tolerance", tolerance)
     mapping = {"scale": conductance("--scale", scale), "w_clip": w_clip}
-    chosen = {"device": load_preset(device), "readout": readout, "crossbar": mapping}
+    chosen = {"device": chosen_device(device), "readout": readout, "crossbar": mapping}
     hardware = validate(HardwareConfig, chosen, "the network's options")
     table = network_weight_table(load_checkpoint(checkpoint), hardware, half_width)
     save_weight_table(out, table, force=force)

@@ -1,6 +1,11 @@
 """Values of options that are lists or quantities; errors name the option."""
 
+from typing import TYPE_CHECKING
+
 from memramp.errors import InputError
+
+if TYPE_CHECKING:
+    from memramp.devices import Device
 
 
 def numbers(option: str, text: str) -> list[float]:
@@ -35,6 +40,22 @@ def conductance(option: str, text: str) -> float:
 def conductances(option: str, text: str) -> list[float]:
     """Return the conductances of a list with commas [uS]."""
     return [conductance(option, part) for part in text.split(",")]
+
+
+def device(text: str) -> "Device":
+    """Return the device of a preset, or of a file that ends in ``.yaml`` with the keys of a ``device`` block.
+
+    Raises
+    ------
+    InputError
+        There is no such preset or file, or the file describes no device.
+    """
+    from pathlib import Path
+
+    from memramp.config import read_yaml
+    from memramp.devices import load_preset, resolve_device
+
+    return resolve_device(read_yaml(Path(text)), text) if text.endswith(".yaml") else load_preset(text)
 
 
 def pair(option: str, text: str) -> tuple[float, float]:

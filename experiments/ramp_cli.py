@@ -11,6 +11,7 @@ import typer
 from memramp.errors import InputError
 from memramp.experiments import lab_cli
 from memramp.experiments.commands import Force, Seed, check_new_file, checked_seed, interruptible, make_console
+from memramp.experiments.option_values import device as chosen_device
 from memramp.experiments.option_values import numbers
 from memramp.experiments.ramp_options import (
     CalibrationOptions,
@@ -110,14 +111,13 @@ def _yield(
     """
     if out is not None:
         check_new_file(out, (".csv",), force=force)
-    from memramp.devices import load_preset
     from memramp.experiments.ramp_output import progress, yield_table
     from memramp.experiments.ramp_tables import YieldRun, yield_csv
     from memramp.peripherals.yields import sweep_yield
     from memramp.streams import Streams
     from memramp.tablefile import write_new_file
 
-    device, limits, points = load_preset(ramp.device), good.limits(), swept.points()
+    device, limits, points = chosen_device(ramp.device), good.limits(), swept.points()
     base = swept.base(remap, ramp.spares)
     design, console = ramp.single(device), make_console()
     for point in points:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from memramp.errors import InputError
-from memramp.experiments.option_values import conductance, conductances, numbers, pair, whole_numbers
+from memramp.experiments.option_values import conductance, conductances, device, numbers, pair, whole_numbers
 
 if TYPE_CHECKING:
     from memramp.devices import Device
@@ -33,7 +33,7 @@ class DesignOptions:
     ] = None
     bits: Annotated[int, typer.Option(metavar="N", help="Resolution, 2 to 12 (levels paper: from 1).")]
     device: Annotated[
-        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices'.")
+        str, typer.Option(metavar="PRESET", help="Device preset, see 'memramp show devices', or a .yaml file.")
     ] = "yang2025_150us"
     levels: Annotated[
         str, typer.Option(metavar="KIND", help="midpoint, paper, uniform, lloyd_max or noise_aware.")
@@ -146,6 +146,8 @@ class DesignOptions:
 
         made, realisation = {}, self.realisation()
         for function in self.functions():
+            if function.name in made:
+                raise InputError(f"'{self.function}' names the function {function.name} twice")
             density = self.density_of(function)
             made[function.name] = design_ramp(
                 function,
@@ -187,9 +189,9 @@ class ErrorOptions:
     def device(self, preset: str) -> "Device":
         """Return the preset's device with these errors."""
         from memramp.config import validate
-        from memramp.devices import Device, load_preset
+        from memramp.devices import Device
 
-        values = load_preset(preset).model_dump()
+        values = device(preset).model_dump()
         if self.sigma is not None:
             values["prog_noise"] = {"kind": "constant", "sigma": conductance("--sigma", self.sigma)}
         rates = {"stuck_off_rate": self.stuck_off, "stuck_on_rate": self.stuck_on}

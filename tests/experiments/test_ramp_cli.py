@@ -436,3 +436,26 @@ def test_a_turn_that_was_not_declared_is_told_with_the_options_to_declare_it(cap
     assert main(list(options)) == 2
     asked = re.search(r"declare them with (--fold \S+ --fold \S+) or", capsys.readouterr().err)
     assert main([*options, *asked[1].split(), "--chips", "2"]) == 0
+
+
+def test_a_device_may_be_described_by_a_file(ramp, tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("g_min: 2 uS\ng_max: 120 uS\nprog_noise: {kind: constant, sigma: 4 uS}\n")
+    assert "2 to 120 uS" in ramp("design", "tanh", "--bits", 3, "--device", own, "--chips", 2)
+
+
+def test_one_function_under_two_names_is_refused(refused):
+    assert "names the function identity twice" in refused("export", "linear,identity", "--bits", 3, "--out", "t.csv")
+
+
+def test_what_a_command_reads_is_never_replaced_by_what_it_writes(ramp, refused, tmp_path):
+    table, measured = tmp_path / "t.csv", tmp_path / "m.csv"
+    ramp("export", "tanh", "--bits", 3, "--out", table)
+    ramp("simulate", "--table", table, "--out", measured)
+    before = table.read_bytes(), measured.read_bytes()
+    for arguments in (
+        ("simulate", "--table", table, "--out", table, "--force"),
+        ("check", "--table", table, "--readback", measured, "--out", measured, "--force"),
+    ):
+        assert "is read by this command" in refused(*arguments)
+    assert (table.read_bytes(), measured.read_bytes()) == before
