@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parent
 def kernel_hash() -> str:
     """Return a hash of every source file that kernels stand in, of numba's and of memramp's decorators."""
     digest = blake2b(numba.__version__.encode(), digest_size=8)
-    for path in sorted([_ROOT / "normals.py", _ROOT / "jit.py", *_ROOT.glob("*/kernels.py")]):
+    for path in sorted([_ROOT / "normals.py", _ROOT / "jit.py", *_ROOT.glob("*/*kernels.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -46,8 +46,9 @@ def cache_folder() -> Path:
 
 class _Locator(_CacheLocator):
     def __init__(self, py_func: Any) -> None:
-        # All kernel modules are called kernels.py: the layer's name keeps equal functions on equal lines apart.
-        self._place = f"{Path(py_func.__code__.co_filename).parent.name}{py_func.__code__.co_firstlineno}"
+        # Layer and module keep functions of one name on lines of one number apart.
+        path = Path(py_func.__code__.co_filename)
+        self._place = f"{path.parent.name}-{path.stem}{py_func.__code__.co_firstlineno}"
 
     def get_cache_path(self) -> str:
         return str(cache_folder())
