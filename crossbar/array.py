@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memramp.crossbar import kernels
-from memramp.crossbar.mapping import CrossbarConfig, check_window, to_conductances, used_side
+from memramp.crossbar.mapping import CrossbarConfig, to_conductances
 from memramp.devices import Device, program
 from memramp.devices.noise import FloatArray
 from memramp.streams import check_counters
@@ -198,8 +198,7 @@ def _program_pairs(
 def _program_used_side(
     w: ArrayLike, config: CrossbarConfig, device: Device, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    check_window(config, device)
-    target, positive = used_side(w, config, device)
-    above = program(device, target, rng, floor=-np.inf).g - device.g_min
-    signed = np.where(positive, above, -above)
+    target_pos, target_neg = to_conductances(w, config, device)
+    above = program(device, np.maximum(target_pos, target_neg), rng, floor=-np.inf).g - device.g_min
+    signed = np.where(target_pos >= target_neg, above, -above)
     return device.g_min + np.maximum(signed, 0.0), device.g_min + np.maximum(-signed, 0.0)

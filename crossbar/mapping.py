@@ -1,12 +1,14 @@
-"""Weights to conductances: a differential pair of devices for each weight."""
+"""Weights to conductances: differential pairs, a common offset column, or slices of a number."""
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
+from memramp.crossbar.tiling import TileConfig
 from memramp.devices import Device
 from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
@@ -15,8 +17,35 @@ from memramp.quantities import Microsiemens
 _TOLERANCE = 1e-9  # of g_max: what rounding may add at the edge of the window
 
 
+class SliceConfig(StrictModel):
+    """The ``slices`` block: a weight as a binary number whose digits are stored in several devices."""
+
+    bits: Annotated[int, Field(strict=True, ge=1, le=16)] = 8
+    """Bits of the size of a weight; the sign is in the choice of the pair's side."""
+
+    bits_per_device: Annotated[int, Field(strict=True, ge=1, le=8)] = 2
+    """Bits that one device stores, as one of 2**bits_per_device conductances."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.bits % self.bits_per_device:
+            found = f"{self.bits} and {self.bits_per_device}"
+            raise ValueError(f"bits must be a multiple of bits_per_device, found {found}")
+        return self
+
+    @property
+    def count(self) -> int:
+        """Number of slices."""
+        return self.bits // self.bits_per_device
+
+    @property
+    def base(self) -> int:
+        """How many values a device stores, and by how much more each slice weighs than the one before."""
+        return int(2**self.bits_per_device)
+
+
 class CrossbarConfig(StrictModel):
-    """The ``crossbar`` block of a configuration: how a weight becomes a pair of conductances.
+    """The ``crossbar`` block of a configuration: how weights become conductances.
 
     The defaults are those of the released training code of Yang et al., doi 10.1038/s41467-025-56254-6, for the 150 uS
     device, except `noise_on`.
@@ -26,11 +55,102 @@ class CrossbarConfig(StrictModel):
     """Weights are clipped to -w_clip..w_clip [weight units]."""
 
     scale: Annotated[Microsiemens, Field(ge=1e-6)] = 75.0
-    """Conductance per weight unit [uS]."""
+    """Conductance per weight unit (``scale_per: fixed``) [uS]."""
+
+    scale_per: Literal["fixed", "layer", "column"] = "fixed"
+    """``fixed``: `scale` for all. ``layer``: the largest weight of the matrix, at most `w_clip`, fills the window.
+    ``column``: that of each column does, and the column's feedback capacitor is larger in proportion, so that all
+    columns have the same volts per unit; errors of the devices then weigh less in columns of small weights."""
+
+    mapping: Literal["differential", "offset", "bit_sliced"] = "differential"
+    """``differential``: a pair of devices, one of which carries the weight. ``offset``: one device about the middle of
+    the window, and a reference column of devices at the middle that is subtracted from all columns of its array.
+    ``bit_sliced``: differential pairs that hold the digits of a binary number; their currents are weighted and summed
+    on the column's node."""
+
+    slices: SliceConfig = SliceConfig()
+    """How numbers are cut (``bit_sliced``)."""
 
     noise_on: Literal["pair", "used_side"] = "pair"
     """``pair``: both devices of a pair have errors, fluctuate and may be stuck. ``used_side``: only the one that
-    carries the weight, as in the released code, where each weight has a single noise value."""
+    carries the weight, as in the released code, where each weight has a single noise value (``differential``)."""
+
+    layout: Literal["interleaved", "separate"] = "interleaved"
+    """Whether the devices of a weight lie side by side in one array, or each in an array of its own."""
+
+    tile: TileConfig = TileConfig()
+    """Size of the physical arrays."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.noise_on == "used_side" and self.mapping != "differential":
+            raise ValueError(f"noise_on 'used_side' belongs to mapping 'differential', found '{self.mapping}'")
+        if self.layout == "separate" and self.mapping == "offset":
+            raise ValueError("layout 'separate' needs several devices for a weight, mapping 'offset' has one")
+        if self.slices != SliceConfig() and self.mapping != "bit_sliced":
+            raise ValueError(f"slices belong to mapping 'bit_sliced', found '{self.mapping}'")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One device of each weight."""
+
+    name: str
+    """``pos``, ``neg``, ``cell``, or with the number of the slice from the least significant: ``pos0``, ``neg0``..."""
+
+    target: FloatArray
+    """Conductances to be written, [rows, cols] [uS]."""
+
+    factor: FloatArray
+    """What a conductance counts for, [cols] [weight units per uS]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A matrix of weights as conductances: ``w = sum over planes of target * factor``, less the reference column."""
+
+    planes: tuple[Plane, ...]
+    """The devices of the weights."""
+
+    reference: float | None
+    """Conductance of all devices of the reference column, whose current is subtracted from that of each column
+    [uS]."""
+
+    scale: FloatArray
+    """Conductance per weight unit of each column, [cols]: for slices, that of the most significant one [uS]."""
+
+
+def map_weights(w: ArrayLike, config: CrossbarConfig, device: Device) -> Mapped:
+    """Map weights to target conductances.
+
+    Parameters
+    ----------
+    w : array_like, [rows, cols]
+        Weights; rows are inputs and columns outputs, so a torch weight [out, in] must be transposed. Values beyond
+        ``config.w_clip`` are clipped [weight units].
+    config : CrossbarConfig
+        Mapping, clip and scale.
+    device : Device
+        Conductance window.
+
+    Raises
+    ------
+    InputError
+        The weights are no matrix or not finite, or the largest does not fit into the window.
+    """
+    weights = _check_weights(w)
+    clipped = np.clip(weights, -config.w_clip, config.w_clip)
+    if config.mapping == "bit_sliced":
+        return _slices(clipped, config, device)
+    scale = _scales(clipped, config, device)
+    if config.mapping == "offset":
+        middle = 0.5 * (device.g_min + device.g_max)
+        target = np.clip(middle + clipped * scale, device.g_min, device.g_max)
+        return Mapped((Plane("cell", target, 1.0 / scale),), middle, scale)
+    used = np.minimum(device.g_min + scale * np.abs(clipped), device.g_max)
+    pos, neg = _sides(used, weights >= 0, device)
+    return Mapped((Plane("pos", pos, 1.0 / scale), Plane("neg", neg, -1.0 / scale)), None, scale)
 
 
 def check_window(config: CrossbarConfig, device: Device) -> None:
@@ -39,15 +159,20 @@ def check_window(config: CrossbarConfig, device: Device) -> None:
     Raises
     ------
     InputError
-        ``g_min + scale * w_clip`` lies above ``g_max``.
+        ``g_min + scale * w_clip`` lies above ``g_max``; with an offset column, ``scale * w_clip`` is more than half the
+        window.
     """
-    top = device.g_min + config.scale * config.w_clip
+    if config.scale_per != "fixed" or config.mapping == "bit_sliced":
+        return
+    window = _room(config, device)
+    start = device.g_min if config.mapping == "differential" else 0.5 * (device.g_min + device.g_max)
+    top = start + config.scale * config.w_clip
     if top > device.g_max * (1.0 + _TOLERANCE):
-        allowed = (device.g_max - device.g_min) / config.w_clip
-        product = f"{device.g_min:g} + {config.scale:g} * {config.w_clip:g} = {top:g} uS"
+        product = f"{start:g} + {config.scale:g} * {config.w_clip:g} = {top:g} uS"
+        name = "g_min" if config.mapping == "differential" else "(g_min + g_max) / 2"
         raise InputError(
-            f"crossbar: g_min + scale * w_clip is {product}, above the device's g_max of {device.g_max:g} uS; "
-            f"with this w_clip, scale is at most {allowed:g} uS"
+            f"crossbar: {name} + scale * w_clip is {product}, above the device's g_max of {device.g_max:g} uS; "
+            f"with this w_clip, scale is at most {window / config.w_clip:g} uS"
         )
 
 
@@ -58,13 +183,8 @@ def to_conductances(w: ArrayLike, config: CrossbarConfig, device: Device) -> tup
 
     Parameters
     ----------
-    w : array_like, [rows, cols]
-        Weights; rows are inputs and columns outputs, so a torch weight [out, in] must be transposed. Values beyond
-        ``config.w_clip`` are clipped [weight units].
-    config : CrossbarConfig
-        Clip and scale.
-    device : Device
-        Conductance window.
+    w, config, device
+        As in `map_weights`; the mapping is ``differential``.
 
     Returns
     -------
@@ -74,20 +194,61 @@ def to_conductances(w: ArrayLike, config: CrossbarConfig, device: Device) -> tup
     Raises
     ------
     InputError
-        The weights are no matrix or not finite, or the largest does not fit into the window.
+        Another mapping, or as in `map_weights`.
     """
-    check_window(config, device)
-    used, positive = used_side(w, config, device)
-    idle = np.full_like(used, device.g_min)
-    return np.where(positive, used, idle), np.where(positive, idle, used)
+    if config.mapping != "differential":
+        raise InputError(f"crossbar: pairs need mapping 'differential', found '{config.mapping}'")
+    pos, neg = map_weights(w, config, device).planes
+    return pos.target, neg.target
 
 
-def used_side(w: ArrayLike, config: CrossbarConfig, device: Device) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the target of the used device of each pair [uS] and whether it is the positive one."""
+def _check_weights(w: ArrayLike) -> FloatArray:
     weights = np.asarray(w, dtype=np.float64)
     if weights.ndim != 2 or weights.size == 0:
         raise InputError(f"weights must be a matrix [rows, cols], found the shape {list(weights.shape)}")
     if not np.isfinite(weights).all():
         raise InputError("weights must be finite, found NaN or infinity")
-    used = device.g_min + config.scale * np.minimum(np.abs(weights), config.w_clip)
-    return np.minimum(used, device.g_max), weights >= 0
+    return weights
+
+
+def _room(config: CrossbarConfig, device: Device) -> float:
+    """Return the conductance that the largest weight may take [uS]."""
+    window = device.g_max - device.g_min
+    return window if config.mapping != "offset" else 0.5 * window
+
+
+def _largest(weights: FloatArray, config: CrossbarConfig) -> FloatArray:
+    """Return the weight that fills the window, for each column."""
+    if config.scale_per == "fixed":
+        return np.full(weights.shape[1], config.w_clip)
+    found = np.abs(weights).max(axis=0)
+    if config.scale_per == "layer":
+        found = np.full(weights.shape[1], found.max())
+    return np.where(found > 0.0, found, config.w_clip)
+
+
+def _scales(weights: FloatArray, config: CrossbarConfig, device: Device) -> FloatArray:
+    """Return the conductance per weight unit of each column [uS]."""
+    if config.scale_per == "fixed":
+        check_window(config, device)
+        return np.full(weights.shape[1], config.scale)
+    return _room(config, device) / _largest(weights, config)
+
+
+def _sides(used: FloatArray, positive: NDArray[np.bool_], device: Device) -> tuple[FloatArray, FloatArray]:
+    idle = np.full_like(used, device.g_min)
+    return np.where(positive, used, idle), np.where(positive, idle, used)
+
+
+def _slices(weights: FloatArray, config: CrossbarConfig, device: Device) -> Mapped:
+    cut = config.slices
+    least = _largest(weights, config) / (2**cut.bits - 1)  # weight units of the last bit, [cols]
+    number = np.rint(np.abs(weights) / least).astype(np.int64)
+    unit = (device.g_max - device.g_min) / (cut.base - 1)  # uS between neighbouring values of a device
+    planes = []
+    for place in range(cut.count):
+        used = device.g_min + unit * (number // cut.base**place % cut.base)
+        factor = least * cut.base**place / unit
+        pos, neg = _sides(np.minimum(used, device.g_max), weights >= 0, device)
+        planes += [Plane(f"pos{place}", pos, factor), Plane(f"neg{place}", neg, -factor)]
+    return Mapped(tuple(planes), None, unit / (least * cut.base ** (cut.count - 1)))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from memramp.errors import InputError
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.converter import Converter, Float32Array
 from memramp.peripherals.environment import EnvironmentConfig
@@ -24,6 +25,7 @@ def with_circuit(
     columns: int = 0,
     rng: np.random.Generator | None = None,
     environment: EnvironmentConfig | None = None,
+    parts: int = 1,
 ) -> Converter:
     """Put a converter into its circuit and surroundings.
 
@@ -54,6 +56,10 @@ def with_circuit(
         offsets as they are.
     environment : EnvironmentConfig or None
         Conditions at inference; None: those of programming.
+    parts : int
+        Number of arrays that a column is spread over, >= 1. Their integrators share their charges, so that the node
+        holds the mean of their voltages on `parts` times the capacitance. The ramp column's capacitor is made larger
+        alike; all errors of the comparators weigh `parts` times as much.
 
     Returns
     -------
@@ -63,25 +69,30 @@ def with_circuit(
     Raises
     ------
     InputError
-        The environment leaves no conductance, or leakage leaves no voltage.
+        The environment leaves no conductance, or leakage leaves no voltage; or parts that saturate apart.
     ValueError
         Offsets without columns or generator.
     """
+    if parts > 1 and circuit.integrator.v_sat is not None:
+        raise InputError(
+            f"circuit: 'integrator.v_sat' cannot be used with columns that are joined in charge from {parts} arrays, "
+            "since each part would clip before the sum"
+        )
     around = environment or EnvironmentConfig()
     weights, ramp = around.factors(circuit.v_read, circuit.temperature, tracks=converter.reference.tracks)
     reference, comparator = converter.reference, circuit.comparator
     c_ramp = circuit.c_fb if reference.v_per_us is None else circuit.ramp_capacitor(reference.v_per_us, scale_us)
-    data_gain, ramp_gain = circuit.gain_factor(circuit.c_fb), circuit.gain_factor(c_ramp)
-    volts = circuit.volts_per_unit(scale_us) * weights * data_gain
+    data_gain, ramp_gain = circuit.gain_factor(circuit.c_fb), circuit.gain_factor(c_ramp * parts)
+    volts = circuit.volts_per_unit(scale_us) * weights * data_gain / parts
     ratio = ramp * ramp_gain / (weights * data_gain)
     base, growth = _static(converter, circuit, ratio, volts)
-    ramp_noise = _ramp_noise(converter, circuit, ratio, circuit.ktc_std(c_ramp, around.temperature) / volts)
+    ramp_noise = _ramp_noise(converter, circuit, ratio, circuit.ktc_std(c_ramp * parts, around.temperature) / volts)
     return replace(
         converter,
         base=base,
         read_std=(ramp_noise * growth).astype(np.float32),
         offset=_offsets(comparator.offset_std / volts, columns, rng),
-        sample_std=circuit.ktc_std(circuit.c_fb, around.temperature) / volts,
+        sample_std=circuit.ktc_std(circuit.c_fb * parts, around.temperature) / volts,
         decision_std=comparator.noise / volts,
         hysteresis=comparator.hysteresis / volts,
         counting=circuit.counting,

@@ -260,3 +260,25 @@ def test_read_noise_of_a_clock_goes_with_the_charge_of_its_pulses(calibration):
         fires = width[column.clock[column.rows("ramp")] == clock]
         assert std == pytest.approx(2.0 * ramp.gain * np.sqrt(np.sum(fires**2)) * design.v_per_us)
     assert (ramp.gain != 1.0) == (calibration == "two_point")
+
+
+def test_columns_joined_in_charge_hold_the_mean_of_their_parts():
+    what = converter(device=Device(g_min=0.0, g_max=150.0))
+    settings = {"comparator": {"offset_std": "3 mV", "noise": "2 mV"}, "integrator": {"ktc_noise": True}}
+    circuit = validate(CircuitConfig, settings, "circuit")
+    one, four = (
+        with_circuit(what, circuit, 75.0, columns=9, rng=np.random.default_rng(5), parts=parts) for parts in (1, 4)
+    )
+    # Voltages fall to a quarter, so errors of the comparators weigh four times as much ...
+    np.testing.assert_allclose(four.offset, 4.0 * one.offset, rtol=1e-6)
+    assert four.decision_std == pytest.approx(4.0 * one.decision_std)
+    # ... and the independent reset noises of four parts add up in variance, as do those of a four times larger ramp.
+    assert four.sample_std == pytest.approx(2.0 * one.sample_std)
+    np.testing.assert_allclose(four.read_std, 2.0 * one.read_std, rtol=1e-6)
+    np.testing.assert_array_equal(four.base, one.base)
+
+
+def test_parts_that_would_clip_before_they_are_joined_are_refused():
+    circuit = validate(CircuitConfig, {"integrator": {"v_sat": "1 V"}}, "circuit")
+    with pytest.raises(InputError, match=r"v_sat.*joined in charge from 2 arrays"):
+        with_circuit(converter(), circuit, 75.0, parts=2)
