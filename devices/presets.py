@@ -8,31 +8,32 @@ A configuration names a preset and overrides what it likes::
       stuck_off_rate: 0.01
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from memramp.config import StrictModel, read_yaml, validate
 from memramp.devices.device import Device
-from memramp.devices.noise import Fraction
+from memramp.devices.overrides import KeyFault, dotted, overlay, untagged
 from memramp.errors import InputError
-from memramp.quantities import NonNegativeMicrosiemens
 
 _FOLDER = Path(__file__).resolve().parent / "presets"
-_NOISE_KEYS = ("prog_noise", "read_noise")
+
+Number = Annotated[float, Field(strict=True)]
 
 
 class PresetValue(StrictModel):
-    """One number of a preset and where it comes from."""
+    """One number of a preset, or a list of numbers, and where it comes from."""
 
-    value: Annotated[float, Field(strict=True)]
+    value: Number | list[Number] | list[list[Number]]
     """The number as the source gives it."""
 
-    unit: Literal["uS", "1"]
-    """``uS``, or ``1`` for a fraction."""
+    unit: Literal["uS", "1", "V", "A", "s", "Hz", "K", "eV", "J"]
+    """Unit of all numbers; ``1`` for a fraction, an exponent and the like."""
 
     source: str
     """Publication with DOI, or the reason for the choice."""
@@ -40,48 +41,40 @@ class PresetValue(StrictModel):
     condition: str
     """Under which the number holds."""
 
-    status: Literal["measured", "code", "reconstructed"]
-    """``measured``: published measurement; ``code``: the authors' released code; ``reconstructed``: our choice."""
-
-
-class _NoiseBlock(StrictModel):
-    kind: Literal["none", "constant", "proportional", "uniform"]
-    sigma: PresetValue | None = None
-    fraction: PresetValue | None = None
-    half_width: PresetValue | None = None
-
-
-class _PresetFile(StrictModel):
-    description: str
-    g_min: PresetValue
-    g_max: PresetValue
-    prog_noise: _NoiseBlock
-    read_noise: _NoiseBlock
-    stuck_off_rate: PresetValue | None = None
-    stuck_on_rate: PresetValue | None = None
-
-
-class NoiseOverride(StrictModel):
-    """A noise block of a configuration; with a preset, only the keys that differ from it need be given."""
-
-    kind: Literal["none", "constant", "proportional", "uniform"] | None = None
-    sigma: NonNegativeMicrosiemens | None = None
-    fraction: Fraction | None = None
-    half_width: NonNegativeMicrosiemens | None = None
+    status: Literal["measured", "fit", "code", "reconstructed"]
+    """``measured``: published measurement; ``fit``: published fit to measurements; ``code``: the authors' released
+    code; ``reconstructed``: our choice."""
 
 
 class DeviceConfig(StrictModel):
-    """The ``device`` block of a configuration: a preset, any key of `Device` that overrides it, or all keys."""
+    """The ``device`` block of a configuration: a preset, keys of `Device` that override it, or all keys.
+
+    Instead of a plain value each key may hold a `PresetValue`, so that a file that was written with its sources can
+    stand here as it is.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     preset: str | None = None
-    """Name of a preset; see `preset_names`."""
+    """Name of a preset, see `preset_names`, or a file that ends in ``.yaml`` with the keys of this block."""
 
-    g_min: NonNegativeMicrosiemens | None = None
-    g_max: NonNegativeMicrosiemens | None = None
-    prog_noise: NoiseOverride | None = None
-    read_noise: NoiseOverride | None = None
-    stuck_off_rate: Fraction | None = None
-    stuck_on_rate: Fraction | None = None
+    description: str | None = None
+    """What the device is, in words."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Refuse what is no device, with the key's place in the file, and bring all values into their units."""
+        given = self.__pydantic_extra__ if self.__pydantic_extra__ is not None else {}
+        resolved = _told(self.resolve).model_dump()
+        for key in list(given):
+            given[key] = None if given[key] is None else _as_read(given[key], resolved[key])
+        return self
+
+    def resolve(self) -> Device:
+        """Return the device that the block describes; see `resolve_device` for errors."""
+        base = {} if self.preset is None else load_preset(self.preset).model_dump()
+        given = _without_sources(self.__pydantic_extra__ or {}, ())
+        return Device.model_validate(overlay(Device, base, given, also=("preset",)))
 
 
 def preset_names() -> list[str]:
@@ -90,20 +83,21 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Device:
-    """Return the device of a preset.
+    """Return the device of a preset, or of a file whose name ends in ``.yaml``.
 
     Raises
     ------
     InputError
-        There is no preset of this name.
+        There is no preset of this name, or the file describes no device.
     """
-    entries = _read(name).model_dump(exclude_none=True, exclude={"description"})
-    return validate(Device, _plain(entries), f"preset {name}")
+    if name.endswith(".yaml"):
+        return resolve_device(read_yaml(Path(name)), name)
+    return resolve_device(_read(name), f"preset {name}")
 
 
 def preset_description(name: str) -> str:
     """Return what a preset stands for, in a sentence or two."""
-    return _read(name).description
+    return str(_read(name).get("description", ""))
 
 
 def preset_sources(name: str) -> dict[str, PresetValue]:
@@ -114,19 +108,24 @@ def preset_sources(name: str) -> dict[str, PresetValue]:
     dict
         Keyed by the place in a device block: ``"g_max"``, ``"prog_noise.sigma"``, ...
     """
-    found: dict[str, PresetValue] = {}
-    for key, entry in _read(name):
-        if isinstance(entry, PresetValue):
-            found[key] = entry
-        elif isinstance(entry, _NoiseBlock):
-            found |= {f"{key}.{part}": value for part, value in entry if isinstance(value, PresetValue)}
-    return found
+    return device_sources(_read(name))
+
+
+def device_sources(block: Mapping[str, Any]) -> dict[str, PresetValue]:
+    """Return the values of a device block that come with a source; see `preset_sources`.
+
+    Raises
+    ------
+    InputError
+        One of them is not completely described.
+    """
+    return dict(_sources(block, ()))
 
 
 def resolve_device(config: DeviceConfig | Mapping[str, Any], where: str = "device") -> Device:
     """Return the device that a configuration block describes.
 
-    A noise block replaces the keys that it gives and keeps the preset's others as long as the kind stays; with a
+    A nested block replaces the keys that it gives and keeps the preset's others as long as the kind stays; with a
     ``kind`` that differs from the preset's it replaces the whole block.
 
     Parameters
@@ -142,46 +141,91 @@ def resolve_device(config: DeviceConfig | Mapping[str, Any], where: str = "devic
         Unknown preset or key, a missing key, or values that no device can have.
     """
     block = config if isinstance(config, DeviceConfig) else validate(DeviceConfig, dict(config), where)
-    given = block.model_dump(exclude_none=True)
-    name = given.pop("preset", None)
-    merged = {} if name is None else load_preset(name).model_dump()
-    for key, value in given.items():
-        merged[key] = _merge_noise(merged.get(key, {}), value, f"{where}: '{key}'") if key in _NOISE_KEYS else value
-    return validate(Device, merged, where)
+    return block.resolve()
 
 
-def _merge_noise(preset: dict[str, Any], given: dict[str, Any], where: str) -> dict[str, Any]:
-    kind = given.get("kind", preset.get("kind"))
-    if kind is None:
-        raise InputError(f"{where} needs the key 'kind'")
-    kept = preset if kind == preset.get("kind") else {}
-    stray = sorted(set(given) - {"kind"} - _KIND_KEYS[kind])
-    if stray:
-        allowed = ", ".join(sorted(_KIND_KEYS[kind])) or "no further key"
-        raise InputError(f"{where} of kind '{kind}' takes {allowed}, found '{stray[0]}' (give 'kind' to change it)")
-    return {**kept, **given, "kind": kind}
+def override_device(base: Device, changes: Mapping[str, Any], where: str) -> Device:
+    """Return a device with some keys changed; nested blocks are changed as in `resolve_device`.
+
+    Raises
+    ------
+    InputError
+        An unknown key, or values that no device can have; the sentence starts with `where`.
+    """
+    try:
+        changed = overlay(Device, base.model_dump(), _without_sources(changes, ()))
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return resolve_device(changed, where)
 
 
-_KIND_KEYS: dict[str, set[str]] = {
-    "none": set(),
-    "constant": {"sigma"},
-    "proportional": {"fraction"},
-    "uniform": {"half_width"},
-}
+def _without_sources(block: Mapping[str, Any], place: tuple[str | int, ...]) -> dict[str, Any]:
+    """Return a block in which each `PresetValue` is replaced by its value, as text with the unit where it has one."""
+    return {key: _plain(value, (*place, key)) for key, value in block.items()}
+
+
+def _plain(value: Any, place: tuple[str | int, ...]) -> Any:
+    if isinstance(value, list):
+        return [_plain(part, (*place, i)) for i, part in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    return _with_unit(_preset_value(value, place)) if "value" in value else _without_sources(value, place)
+
+
+def _with_unit(entry: PresetValue) -> Any:
+    """Return the value so that the key that it belongs to refuses another unit than its own."""
+
+    def text(value: Any) -> Any:
+        return [text(part) for part in value] if isinstance(value, list) else f"{value!r} {entry.unit}"
+
+    return entry.value if entry.unit == "1" else text(entry.value)
+
+
+def _preset_value(entry: Mapping[str, Any], place: tuple[str | int, ...]) -> PresetValue:
+    return validate(PresetValue, entry, dotted(place))
+
+
+def _sources(block: Any, place: tuple[str | int, ...]) -> Iterator[tuple[str, PresetValue]]:
+    if isinstance(block, Mapping) and "value" in block:
+        yield dotted(place), _preset_value(block, place)
+    elif isinstance(block, Mapping | list):
+        for key, part in block.items() if isinstance(block, Mapping) else enumerate(block):
+            yield from _sources(part, (*place, key))
+
+
+def _as_read(given: Any, resolved: Any) -> Any:
+    """Return what is given, no more keys, with the values that the device has."""
+    if isinstance(given, Mapping) and isinstance(resolved, Mapping) and set(given) <= set(resolved):
+        return {key: _as_read(value, resolved[key]) for key, value in given.items() if value is not None}
+    return resolved
+
+
+def _told(resolve: Callable[[], Device]) -> Device:
+    """Return the device, or raise what pydantic makes a message of, with the keys as they stand in the file."""
+    try:
+        return resolve()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        _raise(untagged(Device, problem["loc"]), problem["type"], problem["msg"], problem)
+    except KeyFault as error:
+        _raise(error.place, "at_key", error.template, {"input": None})
+    except InputError as error:
+        _raise((), "at_key", str(error), {"input": None})
+
+
+def _raise(place: tuple[str | int, ...], kind: str, message: str, problem: Mapping[str, Any]) -> NoReturn:
+    known = {"missing", "value_error", "extra_forbidden"}
+    details = InitErrorDetails(
+        type=kind if kind in known else PydanticCustomError(kind, message),
+        loc=place,
+        input=problem["input"],
+        ctx=problem.get("ctx", {}),
+    )
+    raise ValidationError.from_exception_data("Device", [details])
 
 
 @cache
-def _read(name: str) -> _PresetFile:
+def _read(name: str) -> dict[str, Any]:
     if name not in preset_names():  # also keeps '../' out of the path
         raise InputError(f"unknown device preset '{name}', allowed: {', '.join(preset_names())}")
-    path = _FOLDER / f"{name}.yaml"
-    return validate(_PresetFile, read_yaml(path), str(path))
-
-
-def _plain(data: dict[str, Any]) -> dict[str, Any]:
-    """Replace every {value, unit, ...} by its value."""
-    return {key: (_plain_entry(entry) if isinstance(entry, dict) else entry) for key, entry in data.items()}
-
-
-def _plain_entry(entry: dict[str, Any]) -> Any:
-    return entry["value"] if "value" in entry else _plain(entry)
+    return read_yaml(_FOLDER / f"{name}.yaml")

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from memramp.config import StrictModel, validate
-from memramp.devices import Device, DeviceConfig, NoiseOverride
+from memramp.config import StrictModel
+from memramp.devices import Device, DeviceConfig, override_device
 from memramp.devices.noise import Fraction
 from memramp.experiments.schema import RunKeys
 from memramp.peripherals import Calibration, LevelsKind, Realisation
@@ -33,7 +33,7 @@ class BlockConfig(StrictModel):
     columns: Annotated[int, Field(ge=1, le=1000, strict=True)] = 8
     """Number of columns, each with ramp and bias devices of its own."""
 
-    prog_noise: NoiseOverride | None = None
+    prog_noise: dict[str, Any] | None = None
     """Error of the written conductances; keys that are left out are those of ``device``."""
 
     stuck_off_rate: Fraction | None = None
@@ -50,11 +50,8 @@ class BlockConfig(StrictModel):
         InputError
             A key that the kind of noise does not have, or rates that add up to more than 1.
         """
-        data, given = base.model_dump(), self.model_dump(exclude={"name", "columns"}, exclude_none=True)
-        if noise := given.pop("prog_noise", None):
-            known = data["prog_noise"]
-            data["prog_noise"] = (known if noise.get("kind", known["kind"]) == known["kind"] else {}) | noise
-        return validate(Device, data | given, f"{where}: block '{self.name}'")
+        changes = self.model_dump(exclude={"name", "columns"}, exclude_none=True)
+        return override_device(base, changes, f"{where}: block '{self.name}'")
 
 
 class ColumnCalibration(Calibration):

@@ -122,6 +122,8 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     match problem["type"]:
         case "extra_forbidden":
             return f"unknown key '{key}'{_suggestion(model, problem['loc'])}"
+        case "at_key":  # a message of our own that names the key in its midst
+            return problem["msg"].replace("{key}", key)
         case "missing":
             return f"the key '{key}' is missing"
         case "union_tag_not_found":
