@@ -12,13 +12,15 @@ read devices draw it, at every read.
 (4, 3)
 """
 
+from memramp.devices.ageing import Ageing
 from memramp.devices.device import Device
+from memramp.devices.fluctuation import Fluctuation, ReadConditions, Telegraph
+from memramp.devices.iv import iv_from_csv
 from memramp.devices.noise import (
     ConstantNoise,
     NoNoise,
     ProgNoise,
     ProportionalNoise,
-    ReadNoise,
     UniformNoise,
 )
 from memramp.devices.presets import (
@@ -33,19 +35,25 @@ from memramp.devices.presets import (
     resolve_device,
 )
 from memramp.devices.programming import Programmed, program
+from memramp.devices.read_noise import ReadNoise
 
 __all__ = [
+    "Ageing",
     "ConstantNoise",
     "Device",
     "DeviceConfig",
+    "Fluctuation",
     "NoNoise",
     "PresetValue",
     "ProgNoise",
     "Programmed",
     "ProportionalNoise",
+    "ReadConditions",
     "ReadNoise",
+    "Telegraph",
     "UniformNoise",
     "device_sources",
+    "iv_from_csv",
     "load_preset",
     "override_device",
     "preset_description",

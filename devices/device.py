@@ -5,7 +5,11 @@ from typing import Self
 from pydantic import model_validator
 
 from memramp.config import StrictModel
-from memramp.devices.noise import Fraction, NoNoise, ProgNoise, ReadNoise
+from memramp.devices.drift import Drift, NoDrift, NoRelaxation, Relaxation
+from memramp.devices.iv import Curve, LinearCurve
+from memramp.devices.noise import Fraction, NoNoise, ProgNoise
+from memramp.devices.read_noise import ReadNoise
+from memramp.devices.thermal import NoThermal, Thermal
 from memramp.quantities import NonNegativeMicrosiemens
 
 
@@ -30,6 +34,18 @@ class Device(StrictModel):
     stuck_on_rate: Fraction = 0.0
     """Fraction of all devices that stay at g_max whatever is written."""
 
+    drift: Drift = NoDrift()
+    """Power law in time, with an exponent per device."""
+
+    relaxation: Relaxation = NoRelaxation()
+    """Spread of the conductances that grows with the logarithm of time."""
+
+    thermal: Thermal = NoThermal()
+    """What temperature changes."""
+
+    iv: Curve = LinearCurve()
+    """Current against voltage."""
+
     @model_validator(mode="after")
     def _check_window(self) -> Self:
         if self.g_min >= self.g_max:
@@ -42,6 +58,17 @@ class Device(StrictModel):
             rates = f"{self.stuck_off_rate:g} and {self.stuck_on_rate:g}"
             raise ValueError(f"stuck_off_rate and stuck_on_rate together are at most 1, found {rates}")
         return self
+
+    @model_validator(mode="after")
+    def _bind(self) -> Self:
+        object.__setattr__(self, "read_noise", self.read_noise.bound(self.g_max))
+        return self
+
+    @property
+    def ages(self) -> bool:
+        """Whether time or temperature changes conductances."""
+        blocks = (self.drift, self.relaxation, self.thermal)
+        return any(block.kind != "none" for block in blocks)
 
     def ideal(self) -> "Device":
         """Return a device with the same window, without any noise or faults."""

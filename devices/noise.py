@@ -5,13 +5,14 @@ A noise block of a configuration is one of the classes below, told apart by its 
 """
 
 from abc import abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from memramp.config import StrictModel
+from memramp.devices.fluctuation import DEFAULT_CONDITIONS, Fluctuation, ReadConditions, held_only
 from memramp.quantities import NonNegativeMicrosiemens
 
 FloatArray = NDArray[np.float64]
@@ -55,6 +56,27 @@ class _Noise(StrictModel):
         """
         std = self.std(g)
         return std * rng.standard_normal(std.shape)
+
+    def fluctuation(
+        self,
+        g: ArrayLike,
+        conditions: ReadConditions = DEFAULT_CONDITIONS,  # noqa: ARG002  (kinds that depend on it override this)
+        rng: np.random.Generator | None = None,  # noqa: ARG002
+    ) -> Fluctuation:
+        """Return what reads under given conditions do to devices; see `memramp.devices.read_noise`.
+
+        Here: Gaussian with the standard deviation `std`, held within a read, whatever the conditions.
+        """
+        return held_only(self.std(g))
+
+    @property
+    def toggles(self) -> bool:
+        """Whether single devices have two states (telegraph noise)."""
+        return False
+
+    def bound(self, g_max: float) -> Self:  # noqa: ARG002
+        """Return the noise as part of a device with this upper end of the window [uS]; matters to relative kinds."""
+        return self
 
 
 class NoNoise(_Noise):
@@ -109,6 +131,3 @@ class UniformNoise(_Noise):
 
 ProgNoise = Annotated[NoNoise | ConstantNoise | ProportionalNoise | UniformNoise, Field(discriminator="kind")]
 """Error of a written conductance, drawn once per device."""
-
-ReadNoise = Annotated[NoNoise | ConstantNoise | ProportionalNoise, Field(discriminator="kind")]
-"""Fluctuation of a read conductance: Gaussian, independent per device and read, constant within one read."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memramp.devices.ageing import Ageing, check_time, draw
 from memramp.devices.device import Device
 from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
@@ -27,6 +28,19 @@ class Programmed:
 
     target: FloatArray
     """Conductance that was asked for [uS]."""
+
+    ageing: Ageing | None = None
+    """What time and temperature will do, drawn once; None: nothing."""
+
+    def at(
+        self, t: float, temperature: float | None = None, programmed_at: float | None = None
+    ) -> FloatArray:
+        """Return the conductances t seconds after programming; see `Ageing.at`.
+
+        At t = 0 and unchanged temperature, `g` itself. Two calls give the same, and stuck devices never move [uS].
+        """
+        check_time(t)
+        return self.g if self.ageing is None else self.ageing.at(self.g, t, temperature, programmed_at)
 
 
 def program(device: Device, target: ArrayLike, rng: np.random.Generator, *, floor: float = 0.0) -> Programmed:
@@ -60,10 +74,12 @@ def program(device: Device, target: ArrayLike, rng: np.random.Generator, *, floo
     """
     wanted = _check_target(device, target)
     fault_rng, noise_rng = rng.spawn(2)
+    ageing_rng = fault_rng.spawn(1)[0]  # no third child of `rng`: later calls draw what they drew before
     stuck_off, stuck_on = _draw_faults(device, wanted.shape, fault_rng)
     g = np.maximum(wanted + device.prog_noise.draw(wanted, noise_rng), floor)
     g = np.where(stuck_off, device.g_min, np.where(stuck_on, device.g_max, g))
-    return Programmed(g=g, stuck_off=stuck_off, stuck_on=stuck_on, target=wanted)
+    ageing = draw(device, g, ageing_rng, stuck_off | stuck_on) if device.ages else None
+    return Programmed(g=g, stuck_off=stuck_off, stuck_on=stuck_on, target=wanted, ageing=ageing)
 
 
 def _check_target(device: Device, target: ArrayLike) -> FloatArray:

@@ -90,3 +90,6 @@ Farads = Annotated[float, _quantity("F"), Field(ge=0)]
 
 Kelvin = Annotated[float, _quantity("K"), Field(gt=0, le=2000)]
 """Absolute temperature in K; above 2000 K no chip is left."""
+
+ElectronVolts = Annotated[float, _quantity("eV"), Field(ge=0, le=10)]
+"""Energy in eV; not negative."""

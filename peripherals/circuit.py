@@ -25,12 +25,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
+from memramp.devices.constants import BOLTZMANN
 from memramp.errors import InputError
 from memramp.peripherals.converter import Counting
 from memramp.quantities import Farads, Hertz, Kelvin, Seconds, Volts
-
-BOLTZMANN = 1.380649e-23
-"""J/K, exact: Bureau International des Poids et Mesures, The International System of Units, 9th edition (2019)."""
 
 _MOST_TIME_CONSTANTS = 50.0  # of leakage within a ramp; the voltages fall by a factor of 1e21
 

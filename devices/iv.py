@@ -1,0 +1,268 @@
+"""Current against voltage: linear by default, a hyperbolic sine, or a measured curve.
+
+Every device carries ``I = g F(V)`` with one curve F for all states, odd and monotone, and F(v_ref) = v_ref: g is the
+conductance as it is quoted, measured at v_ref. Currents in uS * V = uA. Curves that change their shape with the state
+are not described.
+
+References
+----------
+.. [1] Hyperbolic sine for tunnelling and hopping conduction in filamentary oxide memories: Jiang et al., IEEE Trans.
+   Electron Devices 63, 1884 (2016), doi 10.1109/TED.2016.2545412 (Stanford model).
+"""
+
+from abc import abstractmethod
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, model_validator
+from scipy.interpolate import PchipInterpolator
+
+from memramp.config import StrictModel, validate
+from memramp.csvfile import csv_number, read_csv_rows
+from memramp.errors import InputError
+from memramp.quantities import Volts
+
+FloatArray = NDArray[np.float64]
+
+_MAX_BYTES = 1_000_000
+_ODD = 0.02  # of the largest current: how far a measured curve may be from odd
+_LARGEST = 700.0  # exponents that a float can hold
+_Reference = Annotated[Volts, Field(ge=1e-6, le=100.0)]
+_Scale = Annotated[Volts, Field(ge=1e-6, le=1e6)]
+_Point = Annotated[float, Field(strict=True)]
+_Points = Annotated[tuple[_Point, ...], Field(min_length=2, max_length=10_000)]
+
+
+class _Curve(StrictModel):
+    """What every kind can do."""
+
+    @abstractmethod
+    def shape(self, v: ArrayLike) -> FloatArray:
+        """Return F(V), in volts: the current of a device over its quoted conductance.
+
+        Parameters
+        ----------
+        v : array_like, any shape
+            Voltages across the device [V].
+
+        Raises
+        ------
+        InputError
+            A voltage at which the curve is not known, or not finite.
+        """
+
+    @abstractmethod
+    def slope(self, v: ArrayLike) -> FloatArray:
+        """Return dF/dV, dimensionless; as `shape`."""
+
+    def current(self, g: ArrayLike, v: ArrayLike) -> FloatArray:
+        """Return the currents of devices [uA].
+
+        Parameters
+        ----------
+        g, v : array_like
+            Quoted conductances [uS] and voltages [V], broadcast against each other.
+        """
+        return np.asarray(np.asarray(g, dtype=np.float64) * self.shape(v))
+
+    def chord_conductance(self, g: ArrayLike, v: ArrayLike) -> FloatArray:
+        """Return current over voltage [uS], at 0 V the limit."""
+        voltage = np.asarray(v, dtype=np.float64)
+        at_rest = voltage == 0.0
+        ratio = np.where(at_rest, self.slope(0.0), self.shape(voltage) / np.where(at_rest, 1.0, voltage))
+        return np.asarray(np.asarray(g, dtype=np.float64) * ratio)
+
+    def differential_conductance(self, g: ArrayLike, v: ArrayLike) -> FloatArray:
+        """Return dI/dV [uS]."""
+        return np.asarray(np.asarray(g, dtype=np.float64) * self.slope(v))
+
+
+class LinearCurve(_Curve):
+    """Ohm's law."""
+
+    kind: Literal["linear"] = "linear"
+
+    def shape(self, v: ArrayLike) -> FloatArray:
+        """Return the voltages."""
+        return _voltages(v)
+
+    def slope(self, v: ArrayLike) -> FloatArray:
+        """Return ones."""
+        return np.ones(_voltages(v).shape)
+
+
+class SinhCurve(_Curve):
+    """``F(V) = v_ref sinh(V / v_0) / sinh(v_ref / v_0)`` [1]_; nearly linear where v_0 is large."""
+
+    kind: Literal["sinh"] = "sinh"
+    v_0: _Scale
+    """Voltage scale of the nonlinearity [V]."""
+
+    v_ref: _Reference = 0.2
+    """Voltage at which conductances are quoted [V]."""
+
+    def shape(self, v: ArrayLike) -> FloatArray:
+        """Return F(V) [V]; see `_Curve.shape`."""
+        a, b = self._exponents(v)
+        size = np.exp(np.abs(a) - b) * (np.expm1(-2.0 * np.abs(a)) / np.expm1(-2.0 * b))  # sinh|a| / sinh b
+        return np.asarray(self.v_ref * np.sign(a) * size)
+
+    def slope(self, v: ArrayLike) -> FloatArray:
+        """Return dF/dV; see `_Curve.slope`."""
+        a, b = self._exponents(v)
+        ratio = np.exp(np.abs(a) - b) * (1.0 + np.exp(-2.0 * np.abs(a))) / -np.expm1(-2.0 * b)  # cosh a / sinh b
+        return np.asarray(b * ratio)
+
+    def _exponents(self, v: ArrayLike) -> tuple[FloatArray, float]:
+        a, b = _voltages(v) / self.v_0, self.v_ref / self.v_0
+        if a.size and np.abs(a).max() - b > _LARGEST:
+            raise InputError(
+                f"I-V curve: at {np.abs(a).max() * self.v_0:g} V, a sinh of v_0 = {self.v_0:g} V gives no finite "
+                "current"
+            )
+        return a, b
+
+
+class TableCurve(_Curve):
+    """A measured curve, monotone cubic between its points, odd; beyond them it is refused.
+
+    Currents may be in any unit: they are divided by what the curve has at v_ref. Points of both polarities must mirror
+    each other within 2 % of the largest current; their mean is taken.
+    """
+
+    kind: Literal["table"] = "table"
+    voltages: _Points
+    """Ascending, with or without 0, of one polarity (positive) or of both [V]."""
+
+    currents: _Points
+    """As many, ascending, of the sign of the voltage [any unit]."""
+
+    v_ref: _Reference = 0.2
+    """Voltage at which conductances are quoted, within the table [V]."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_file(cls, data: Any) -> Any:
+        """Put the contents of a CSV file in the place of the key ``file``."""
+        if not isinstance(data, dict) or "file" not in data:
+            return data
+        rest = {key: value for key, value in data.items() if key != "file"}
+        if {"voltages", "currents"} & set(rest):
+            raise ValueError("file takes the place of voltages and currents, found both")
+        if not isinstance(data["file"], str | Path):
+            raise ValueError(f"file must be the path of a CSV file, found {data['file']!r}")  # noqa: TRY004
+        voltage, current = _read_points(Path(data["file"]))
+        return {**rest, "voltages": voltage, "currents": current}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        voltage, current = self._half()
+        if not np.isfinite(voltage).all() or not np.isfinite(current).all():
+            raise ValueError("voltages and currents must be finite numbers")
+        if not self.v_ref <= voltage[-1]:
+            raise ValueError(f"v_ref must lie within the table, up to {voltage[-1]:g} V, found {self.v_ref:g} V")
+        return self
+
+    def shape(self, v: ArrayLike) -> FloatArray:
+        """Return F(V) [V]; see `_Curve.shape`."""
+        voltage = self._within(v)
+        curve = _interpolated(*self._half_key())
+        return np.asarray(np.sign(voltage) * self.v_ref * curve(np.abs(voltage)) / curve(self.v_ref))
+
+    def slope(self, v: ArrayLike) -> FloatArray:
+        """Return dF/dV; see `_Curve.slope`."""
+        curve = _interpolated(*self._half_key())
+        return np.asarray(self.v_ref * curve(np.abs(self._within(v)), 1) / curve(self.v_ref))
+
+    def _within(self, v: ArrayLike) -> FloatArray:
+        voltage, last = _voltages(v), max(abs(self.voltages[0]), abs(self.voltages[-1]))
+        last = min(last, self._half()[0][-1])
+        if voltage.size and np.abs(voltage).max() > last:
+            raise InputError(f"I-V curve: it is known up to {last:g} V, found {np.abs(voltage).max():g} V")
+        return voltage
+
+    def _half_key(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        voltage, current = self._half()
+        return tuple(voltage.tolist()), tuple(current.tolist())
+
+    def _half(self) -> tuple[FloatArray, FloatArray]:
+        """Return the positive half with the origin; raise ValueError on what is no odd monotone curve."""
+        voltage, current = np.array(self.voltages), np.array(self.currents)
+        if voltage.size != current.size:
+            raise ValueError(f"voltages and currents are as many, found {voltage.size} and {current.size}")
+        for name, values in (("voltages", voltage), ("currents", current)):
+            bad = np.flatnonzero(np.diff(values) <= 0.0)
+            if bad.size:
+                raise ValueError(f"{name} must ascend, found {values[bad[0]]:g} before {values[bad[0] + 1]:g}")
+        up, down = voltage > 0.0, voltage < 0.0
+        if not up.any():
+            raise ValueError("the table needs points of positive voltage")
+        if (current[up] <= 0.0).any() or (current[down] >= 0.0).any() or (current[~(up | down)] != 0.0).any():
+            raise ValueError("currents must have the sign of their voltages, and be 0 at 0 V")
+        half_v, half_i = np.append(0.0, voltage[up]), np.append(0.0, current[up])
+        if not down.any():
+            return half_v, half_i
+        return half_v, _mirrored(half_v, half_i, -voltage[down][::-1], -current[down][::-1])
+
+
+def _mirrored(v: FloatArray, i: FloatArray, v_down: FloatArray, i_down: FloatArray) -> FloatArray:
+    """Return the mean of both polarities at the points of the positive one."""
+    if v.size != v_down.size + 1 or not np.allclose(v[1:], v_down, rtol=1e-3, atol=0.0):
+        raise ValueError("with points of both polarities, each positive voltage needs its negative one")
+    apart = np.abs(i[1:] - i_down)
+    if apart.max() > _ODD * i[-1]:
+        at = 1 + int(np.argmax(apart))
+        raise ValueError(
+            f"the curve must be odd within {100 * _ODD:g} % of its largest current, found {i[at]:g} at {v[at]:g} V and "
+            f"{-i_down[at - 1]:g} at {-v[at]:g} V"
+        )
+    return np.append(0.0, (i[1:] + i_down) / 2.0)
+
+
+@lru_cache(maxsize=16)
+def _interpolated(voltage: tuple[float, ...], current: tuple[float, ...]) -> PchipInterpolator:
+    """Return the curve through the points and their mirror images, monotone and smooth."""
+    v, i = np.array(voltage), np.array(current)
+    return PchipInterpolator(np.concatenate([-v[:0:-1], v]), np.concatenate([-i[:0:-1], i]))
+
+
+def iv_from_csv(path: Path | str, v_ref: float = 0.2) -> TableCurve:
+    """Return the curve that a CSV file of the columns voltage_V,current_uA holds, measured at some conductance.
+
+    Parameters
+    ----------
+    path : path
+        UTF-8, ascending voltages; see `TableCurve`.
+    v_ref : float
+        Voltage at which conductances are quoted [V].
+
+    Raises
+    ------
+    InputError
+        Names the file, what was found and what is allowed.
+    """
+    voltage, current = _read_points(Path(path))
+    return validate(TableCurve, {"kind": "table", "voltages": voltage, "currents": current, "v_ref": v_ref}, str(path))
+
+
+def _read_points(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    rows = read_csv_rows(path, ("voltage_V", "current_uA"), _MAX_BYTES)
+    points = [
+        tuple(csv_number(cells, column, f"{path}, line {line}") for column in ("voltage_V", "current_uA"))
+        for line, cells in rows
+    ]
+    return tuple(v for v, _ in points), tuple(i for _, i in points)
+
+
+def _voltages(v: ArrayLike) -> FloatArray:
+    voltage = np.asarray(v, dtype=np.float64)
+    if not np.isfinite(voltage).all():
+        raise InputError("I-V curve: voltages must be finite numbers")
+    return voltage
+
+
+Curve = Annotated[LinearCurve | SinhCurve | TableCurve, Field(discriminator="kind")]
+"""How the current of a device depends on its voltage."""
