@@ -15,7 +15,8 @@ The compiled loops in `memramp.crossbar.kernels` are shared with the network ker
 """
 
 from memramp.crossbar.array import ProgrammedArray, measured_array, program_array
-from memramp.crossbar.mapping import CrossbarConfig, check_window, to_conductances
+from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, Plane, SliceConfig, map_weights, to_conductances
+from memramp.crossbar.tiling import PartialAdcConfig, TileConfig, Tiling
 from memramp.crossbar.weight_files import (
     load_weight_table,
     read_back_weights,
@@ -24,7 +25,6 @@ from memramp.crossbar.weight_files import (
     write_weight_readback,
 )
 from memramp.crossbar.weight_table import (
-    Pairs,
     WeightReadback,
     WeightTable,
     WeightTargets,
@@ -34,14 +34,20 @@ from memramp.crossbar.weight_table import (
 
 __all__ = [
     "CrossbarConfig",
-    "Pairs",
+    "Devices",
+    "Mapped",
+    "PartialAdcConfig",
+    "Plane",
     "ProgrammedArray",
+    "SliceConfig",
+    "TileConfig",
+    "Tiling",
     "WeightReadback",
     "WeightTable",
     "WeightTargets",
     "array_from_readback",
-    "check_window",
     "load_weight_table",
+    "map_weights",
     "measured_array",
     "program_array",
     "read_back_weights",

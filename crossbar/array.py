@@ -1,4 +1,4 @@
-"""A programmed array of differential pairs and its noisy matrix-vector product."""
+"""A programmed array and its noisy matrix-vector product."""
 
 from dataclasses import dataclass
 
@@ -6,36 +6,42 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memramp.crossbar import kernels
-from memramp.crossbar.mapping import CrossbarConfig, to_conductances
-from memramp.devices import Device, program
+from memramp.crossbar.mapping import REFERENCE, CrossbarConfig, Devices, Mapped
+from memramp.crossbar.output_noise import Fluctuations, OutputNoise
+from memramp.crossbar.tiling import Tiling
+from memramp.devices import Device
 from memramp.devices.noise import FloatArray
 from memramp.streams import check_counters
 
 FloatMatrix = NDArray[np.float32]
 
+_REACH = 4.0  # standard deviations of partial sums that their converter covers by default
 
 
 @dataclass(frozen=True, eq=False)
 class ProgrammedArray:
-    """An array after programming: what its devices hold, and what a read of it does.
+    """A matrix of weights after programming: what its devices hold, and what a read of it does.
 
     Rows are word lines (inputs) and columns bit lines (outputs); all matrices are [rows, cols].
     """
 
-    g_pos: FloatArray
-    """Conductances of the positive devices [uS]."""
+    devices: Devices
+    """Conductances by plane of devices, see `memramp.crossbar.mapping.Plane` [uS]."""
 
-    g_neg: FloatArray
-    """Conductances of the negative devices [uS]."""
+    fluctuations: Fluctuations
+    """What they do between reads, by plane."""
 
     w_eff: FloatMatrix
-    """The weights that the pairs really stand for, ``(g_pos - g_neg) / scale`` [weight units]."""
+    """The weights that the devices really stand for [weight units]."""
 
-    read_var: FloatMatrix
-    """Variance of each pair between reads, the sum over its noisy devices [weight units squared]."""
+    noise: kernels.ReadNoise
+    """What a read adds."""
 
-    uniform_read_std: float | None
-    """Standard deviation of every pair if all are equal, 0 without read noise, else None [weight units]."""
+    mapped: Mapped
+    """What was to be programmed."""
+
+    tiling: Tiling
+    """How the matrix lies in physical arrays."""
 
     device: Device
     """The device that was programmed."""
@@ -43,162 +49,42 @@ class ProgrammedArray:
     config: CrossbarConfig
     """The mapping that was used."""
 
+    @classmethod
+    def of(
+        cls,
+        devices: Devices,
+        fluctuations: Fluctuations,
+        weights: FloatArray,
+        noise: OutputNoise,
+        mapped: Mapped,
+        tiling: Tiling,
+        config: CrossbarConfig,
+        device: Device,
+    ) -> "ProgrammedArray":
+        """Return the array of given devices, made ready for the kernels."""
+        return cls(
+            devices=devices,
+            fluctuations=fluctuations,
+            w_eff=weights.astype(np.float32),
+            noise=kernel_noise(noise, mapped, tiling),
+            mapped=mapped,
+            tiling=tiling,
+            device=device,
+            config=config,
+        )
+
     @property
     def shape(self) -> tuple[int, int]:
         """Numbers of rows and columns."""
         rows, cols = self.w_eff.shape
         return rows, cols
 
-    def multiply(self, x: ArrayLike, key: np.uint64, first_sample: int = 0, step: int = 0) -> FloatMatrix:
-        """Read the array once for each sample.
+    @property
+    def g_pos(self) -> FloatArray:
+        """Conductances of the positive devices (``differential``) [uS]."""
+        return self.devices["pos"]
 
-        Read noise is Gaussian, independent for each device and read, and constant within a read. The output ``y[b, j]``
-        is then exactly normal with mean ``sum_i x[b, i] w_eff[i, j]`` and variance ``sum_i x[b, i]^2 read_var[i, j]``,
-        independent for all b and j, so that one draw an output stands for one a device, without approximation.
-        (Gaussian noise may carry a read conductance below zero for an instant; it is not clipped.)
-
-        Parameters
-        ----------
-        x : array_like, [batch, rows]
-            Inputs in units of one full pulse; taken as float32.
-        key : numpy.uint64
-            Key of the read noise, from `memramp.streams.Streams.key`.
-        first_sample : int
-            Number of the first sample, 0..2**32 - 1. A sample's noise depends on the key, its number and the step
-            alone: a batch gives the same bits whole, in parts, and on any number of threads.
-        step : int
-            Number of the read of the same sample, e.g. the time step, 0..2**32 - 1.
-
-        Returns
-        -------
-        ndarray of float32, [batch, cols]
-            Outputs [weight units times input units].
-
-        Raises
-        ------
-        ValueError
-            `x` does not have one column for each row of the array, or a counter is out of range.
-        """
-        inputs = self._check_inputs(x)
-        check_counters(first_sample, len(inputs), step)
-        out = np.empty((len(inputs), self.shape[1]), np.float32)
-        if self.uniform_read_std == 0.0:
-            kernels.mac_batch(inputs, self.w_eff, out)
-        elif self.uniform_read_std is not None:
-            kernels.read_uniform(inputs, self.w_eff, self.uniform_read_std, np.uint64(key), step, first_sample, out)
-        else:
-            kernels.read_varied(inputs, self.w_eff, self.read_var, np.uint64(key), step, first_sample, out)
-        return out
-
-    def multiply_per_device(self, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
-        """Read the array by drawing the noise of every device for every sample: the slow reference of `multiply`.
-
-        Parameters
-        ----------
-        x : array_like, [batch, rows]
-            Inputs in units of one full pulse.
-        rng : numpy.random.Generator
-            Source of ``2 * batch * rows * cols`` draws.
-
-        Returns
-        -------
-        ndarray of float64, [batch, cols]
-            Outputs [weight units times input units].
-        """
-        inputs = self._check_inputs(x).astype(np.float64)
-        std_pos, std_neg = read_stds(self.g_pos, self.g_neg, self.config, self.device)
-        out = np.empty((len(inputs), self.shape[1]))
-        for sample, row in enumerate(inputs):
-            g_pos = self.g_pos + std_pos * rng.standard_normal(self.shape)
-            g_neg = self.g_neg + std_neg * rng.standard_normal(self.shape)
-            out[sample] = row @ (g_pos - g_neg) / self.config.scale
-        return out
-
-    def _check_inputs(self, x: ArrayLike) -> FloatMatrix:
-        inputs = np.ascontiguousarray(x, dtype=np.float32)
-        if inputs.ndim != 2 or inputs.shape[1] != self.shape[0]:
-            raise ValueError(f"x must be [batch, {self.shape[0]}] for {self.shape[0]} rows, found {list(inputs.shape)}")
-        return inputs
-
-
-def program_array(w: ArrayLike, config: CrossbarConfig, device: Device, rng: np.random.Generator) -> ProgrammedArray:
-    """Write weights into an array; programming noise and faults are drawn here, once.
-
-    With ``noise_on: pair`` both devices of each pair are programmed and clipped at zero conductance. With ``used_side``
-    each weight has one error: where it would carry the used device below ``g_min``, the other device takes the
-    remainder, so that the weight keeps the Gaussian error that the released code of Yang et al.,
-    doi 10.1038/s41467-025-56254-6, adds to it.
-
-    Parameters
-    ----------
-    w : array_like, [rows, cols]
-        Weights, see `memramp.crossbar.to_conductances` [weight units].
-    config : CrossbarConfig
-        Mapping.
-    device : Device
-        Window, noise and faults of every device.
-    rng : numpy.random.Generator
-        Source of the draws; noise, faults and the two sides have streams of their own.
-
-    Raises
-    ------
-    InputError
-        The weights are no finite matrix, or the largest does not fit into the device's window.
-    """
-    g_pos, g_neg = (_program_used_side if config.noise_on == "used_side" else _program_pairs)(w, config, device, rng)
-    return measured_array(g_pos, g_neg, config, device)
-
-
-def measured_array(g_pos: ArrayLike, g_neg: ArrayLike, config: CrossbarConfig, device: Device) -> ProgrammedArray:
-    """Return the array that devices of known conductances make: programmed, or measured on a chip.
-
-    Parameters
-    ----------
-    g_pos, g_neg : array_like, [rows, cols]
-        What the devices hold [uS].
-    config : CrossbarConfig
-        Mapping; of it, only the scale and `CrossbarConfig.noise_on` for the read noise matter here.
-    device : Device
-        Read noise.
-    """
-    pos, neg = np.asarray(g_pos, dtype=np.float64), np.asarray(g_neg, dtype=np.float64)
-    std_pos, std_neg = read_stds(pos, neg, config, device)
-    read_var = (std_pos**2 + std_neg**2) / config.scale**2
-    uniform = float(np.sqrt(read_var.flat[0])) if np.ptp(read_var) == 0.0 else None
-    return ProgrammedArray(
-        g_pos=pos,
-        g_neg=neg,
-        w_eff=((pos - neg) / config.scale).astype(np.float32),
-        read_var=read_var.astype(np.float32),
-        uniform_read_std=uniform,
-        device=device,
-        config=config,
-    )
-
-
-def read_stds(
-    g_pos: FloatArray, g_neg: FloatArray, config: CrossbarConfig, device: Device
-) -> tuple[FloatArray, FloatArray]:
-    """Return the read noise of the positive and the negative devices, [rows, cols] each [uS]."""
-    std_pos, std_neg = device.read_noise.std(g_pos), device.read_noise.std(g_neg)
-    if config.noise_on == "pair":
-        return std_pos, std_neg
-    positive = g_pos >= g_neg
-    return np.where(positive, std_pos, 0.0), np.where(positive, 0.0, std_neg)
-
-
-def _program_pairs(
-    w: ArrayLike, config: CrossbarConfig, device: Device, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    target_pos, target_neg = to_conductances(w, config, device)
-    rng_pos, rng_neg = rng.spawn(2)
-    return program(device, target_pos, rng_pos).g, program(device, target_neg, rng_neg).g
-
-
-def _program_used_side(
-    w: ArrayLike, config: CrossbarConfig, device: Device, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    target_pos, target_neg = to_conductances(w, config, device)
-    above = program(device, np.maximum(target_pos, target_neg), rng, floor=-np.inf).g - device.g_min
-    signed = np.where(target_pos >= target_neg, above, -above)
-    return device.g_min + np.maximum(signed, 0.0), device.g_min + np.maximum(-signed, 0.0)
+    @property
+    def g_neg(self) -> FloatArray:
+        """Conductances of the negative devices (``differential``) [uS]."""
+        return self.devices["neg"]

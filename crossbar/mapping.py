@@ -1,5 +1,6 @@
 """Weights to conductances: differential pairs, a common offset column, or slices of a number."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -8,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
-from memramp.crossbar.tiling import TileConfig
+from memramp.crossbar.tiling import TileConfig, Tiling, tile_matrix
 from memramp.devices import Device
 from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
@@ -92,6 +93,14 @@ class CrossbarConfig(StrictModel):
         return self
 
 
+Devices = Mapping[str, FloatArray]
+"""A number for each device of an array, by plane (see `Plane.name`) [rows, cols]; ``ref``, [rows, parts], is the
+reference columns."""
+
+REFERENCE = "ref"
+"""Name of the reference columns among planes of devices."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plane:
     """One device of each weight."""
@@ -119,6 +128,55 @@ class Mapped:
 
     scale: FloatArray
     """Conductance per weight unit of each column, [cols]: for slices, that of the most significant one [uS]."""
+
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and outputs."""
+        rows, cols = self.planes[0].target.shape
+        return rows, cols
+
+    def devices(self, tiling: Tiling) -> dict[str, FloatArray]:
+        """Return the conductances to be written, one reference column for each part of the outputs [uS]."""
+        found = {plane.name: plane.target for plane in self.planes}
+        if self.reference is not None:
+            shape = (self.shape[0], len(tiling.col_bounds) - 1)
+            found[REFERENCE] = np.full(shape, self.reference)
+        return found
+
+
+def plane_names(config: CrossbarConfig) -> tuple[str, ...]:
+    """Return the names of the planes of a mapping, without the reference columns."""
+    if config.mapping == "offset":
+        return ("cell",)
+    if config.mapping == "differential":
+        return ("pos", "neg")
+    return tuple(f"{side}{place}" for place in range(config.slices.count) for side in ("pos", "neg"))
+
+
+def tiling_of(shape: tuple[int, int], config: CrossbarConfig) -> Tiling:
+    """Return how a matrix lies in physical arrays, see `memramp.crossbar.tiling.tile_matrix`.
+
+    Raises
+    ------
+    InputError
+        It does not fit.
+    """
+    return tile_matrix(
+        shape,
+        config.tile,
+        planes=len(plane_names(config)),
+        shared=1 if config.mapping == "offset" else 0,
+        separate=config.layout == "separate",
+    )
+
+
+def device_shapes(shape: tuple[int, int], config: CrossbarConfig) -> dict[str, tuple[int, int]]:
+    """Return the shape of each plane of devices that a matrix of weights takes."""
+    found = dict.fromkeys(plane_names(config), shape)
+    if config.mapping == "offset":
+        found[REFERENCE] = (shape[0], len(tiling_of(shape, config).col_bounds) - 1)
+    return found
 
 
 def map_weights(w: ArrayLike, config: CrossbarConfig, device: Device) -> Mapped:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
@@ -87,6 +89,11 @@ class Tiling:
     def row_parts(self) -> int:
         """Number of arrays that a column is spread over."""
         return len(self.row_bounds) - 1
+
+    @property
+    def part_of_output(self) -> NDArray[np.int32]:
+        """Number of the part in which each output lies, [cols]."""
+        return np.repeat(np.arange(len(self.col_bounds) - 1, dtype=np.int32), np.diff(self.col_bounds))
 
     def blocks(self) -> list[tuple[slice, slice]]:
         """Return rows and outputs of each part, row by row of parts."""

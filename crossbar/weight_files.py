@@ -1,10 +1,11 @@
 """Tables and read-backs of weights as files: CSV for small arrays, safetensors for large ones.
 
 CSV tables have lines ``# key: value`` with the schema and the checksum first (see `memramp.tablefile`), then
-``array,row,column,device,target_uS,tolerance_uS`` with a row a device, ``pos`` before ``neg``. Safetensors tables have
-the tensors ``NAME.pos``, ``NAME.neg``, ``NAME.tolerance_pos`` and ``NAME.tolerance_neg``, float64 [rows, columns].
-Read-backs have the same forms: ``array,row,column,device,measured_uS`` in the table's order, or the tensors
-``NAME.pos`` and ``NAME.neg``; all conductances are in uS.
+``array,row,column,device,target_uS,tolerance_uS`` with a row a device. Of differential pairs, ``pos`` comes before
+``neg``; other mappings have devices of other names, see `memramp.crossbar.mapping.Plane`. Safetensors tables have the
+tensors ``NAME.pos``, ``NAME.neg``, ``NAME.tolerance_pos`` and ``NAME.tolerance_neg``, float64 [rows, columns], or of
+those other names. Read-backs have the same forms: ``array,row,column,device,measured_uS`` in the table's order, or the
+tensors ``NAME.pos`` and ``NAME.neg``; all conductances are in uS.
 """
 
 import json
@@ -18,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memramp.config import describe, validate
+from memramp.crossbar.mapping import Devices, device_shapes
 from memramp.crossbar.weight_table import (
     MAX_DEVICES,
     MAX_SIDE,
-    Pairs,
     WeightReadback,
     WeightSettings,
     WeightTable,
@@ -54,8 +55,9 @@ MAX_CSV_BYTES = 64_000_000
 MAX_TENSOR_BYTES = 4_000_000_000
 
 _COLUMNS = ("array", "row", "column", "device")
-_SIDES = ("pos", "neg")
 _Place = tuple[str, int, int, str]
+_Shapes = Mapping[str, Mapping[str, tuple[int, int]]]
+"""Shape of each plane of each array."""
 
 
 def save_weight_table(path: Path, table: WeightTable, force: bool = False) -> None:
@@ -84,10 +86,10 @@ def weight_table_bytes(table: WeightTable, suffix: str) -> bytes:
     about["arrays"] = json.dumps({name: part.shape for name, part in table.arrays.items()})
     if suffix == ".safetensors":
         tensors = {
-            f"{name}.{prefix}{side}": getattr(pairs, side)
+            f"{name}.{prefix}{plane}": numbers
             for name, part in table.arrays.items()
-            for prefix, pairs in (("", part.target), ("tolerance_", part.tolerance))
-            for side in _SIDES
+            for prefix, devices in (("", part.target), ("tolerance_", part.tolerance))
+            for plane, numbers in devices.items()
         }
         return seal_tensors(SCHEMA, tensors, about)
     if table.devices > MAX_CSV_DEVICES:
@@ -130,14 +132,14 @@ def read_back_weights(path: Path, table: WeightTable) -> WeightReadback:
     suffix, where = check_suffix(path, SUFFIXES), str(path)
     content = read_limited(path, MAX_CSV_BYTES if suffix == ".csv" else MAX_TENSOR_BYTES)
     read = _measured_from_csv if suffix == ".csv" else _measured_from_tensors
-    measured = read(content, {name: part.shape for name, part in table.arrays.items()}, where)
-    for name, pairs in measured.items():
-        target = table.arrays[name].target
-        check_unit([pairs.pos, pairs.neg], [target.pos, target.neg], where)
+    shapes = {name: {plane: wanted.shape for plane, wanted in part.target.items()} for name, part in table.arrays.items()}
+    measured = read(content, shapes, where)
+    for name, devices in measured.items():
+        check_unit(list(devices.values()), list(table.arrays[name].target.values()), where)
     return WeightReadback(measured, where, sha256(content).hexdigest())
 
 
-def write_weight_readback(path: Path, measured: Mapping[str, Pairs], force: bool = False) -> None:
+def write_weight_readback(path: Path, measured: Mapping[str, Devices], force: bool = False) -> None:
     """Write conductances as a laboratory would, CSV or safetensors.
 
     Raises
@@ -146,29 +148,30 @@ def write_weight_readback(path: Path, measured: Mapping[str, Pairs], force: bool
         Another ending, there is such a file, or it cannot be written.
     """
     if check_suffix(path, SUFFIXES) == ".csv":
-        rows = _csv_rows({name: (pairs,) for name, pairs in measured.items()})
+        rows = _csv_rows({name: (devices,) for name, devices in measured.items()})
         content = csv_lines([(*_COLUMNS, "measured_uS"), *rows]).encode()
     else:
-        tensors = {f"{name}.{side}": getattr(pairs, side) for name, pairs in measured.items() for side in _SIDES}
+        tensors = {f"{name}.{plane}": found for name, devices in measured.items() for plane, found in devices.items()}
         content = seal_tensors("memramp-weight-readback 1", tensors, {})
     write_new_file(path, content, force=force)
 
 
-def _csv_rows(arrays: Mapping[str, Sequence[Pairs]]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for name, values in arrays.items():
-        columns = [np.stack([pairs.pos, pairs.neg], axis=-1).ravel().tolist() for pairs in values]
-        places = _places({name: values[0].pos.shape})
-        rows += [(*place, *numbers) for place, *numbers in zip(places, *columns, strict=True)]
-    return rows
-
-
-def _places(shapes: Mapping[str, tuple[int, ...]]) -> list[_Place]:
-    """Return the devices of arrays in the order of a file."""
+def _csv_rows(arrays: Mapping[str, Sequence[Devices]]) -> list[tuple[object, ...]]:
+    shapes = {name: {plane: numbers.shape for plane, numbers in values[0].items()} for name, values in arrays.items()}
     return [
-        (name, row, column, side)
-        for name, (rows, columns) in shapes.items()
-        for row, column, side in product(range(rows), range(columns), _SIDES)
+        (*place, *(float(devices[place[3]][place[1], place[2]]) for devices in arrays[place[0]]))
+        for place in _places(shapes)
+    ]
+
+
+def _places(shapes: _Shapes) -> list[_Place]:
+    """Return the devices of arrays in the order of a file: row by row, column by column, plane by plane."""
+    return [
+        (name, row, column, plane)
+        for name, planes in shapes.items()
+        for row, column in product(*map(range, next(iter(planes.values()))))
+        for plane, (_, columns) in planes.items()
+        if column < columns
     ]
 
 
@@ -182,13 +185,14 @@ def _load_csv(path: Path, where: str) -> WeightTable:
         if not colon or key in about:
             raise InputError(f"{where}, line {line}: expected '# key: value' with a new key, found {describe(text)}")
         about[key] = parse_json(value, f"{where}, line {line}")
-    shapes = _shapes(about.pop("arrays", None), MAX_CSV_DEVICES, where)
-    values = _grids(found.rows, shapes, ("target_uS", "tolerance_uS"), where)
-    arrays = {name: WeightTargets(*pairs) for name, pairs in values.items()}
-    return WeightTable(validate(WeightSettings, about, where), arrays, checksum)
+    shapes = _shapes(about.pop("arrays", None), where)
+    settings = validate(WeightSettings, about, where)
+    values = _grids(found.rows, _planes(shapes, settings, MAX_CSV_DEVICES, where), ("target_uS", "tolerance_uS"), where)
+    arrays = {name: WeightTargets(*devices) for name, devices in values.items()}
+    return WeightTable(settings, arrays, checksum)
 
 
-def _shapes(data: Any, most: int, where: str) -> dict[str, tuple[int, int]]:
+def _shapes(data: Any, where: str) -> dict[str, tuple[int, int]]:
     if not isinstance(data, dict):
         raise InputError(f"{where}: expected the shapes of all arrays under the key 'arrays', found {describe(data)}")
     check_names(list(data), where)
@@ -197,30 +201,37 @@ def _shapes(data: Any, most: int, where: str) -> dict[str, tuple[int, int]]:
         if not all(type(size) is int and 1 <= size <= MAX_SIDE for size in sizes):
             wanted = f"two numbers of 1 to {MAX_SIDE}"
             raise InputError(f"{where}: the shape of array {name} is {wanted}, found {describe(shape)}")
-    if sum(2 * rows * columns for rows, columns in data.values()) > most:
-        raise InputError(f"{where}: has more than {most} devices")
     return {name: (rows, columns) for name, (rows, columns) in data.items()}
 
 
+def _planes(shapes: Mapping[str, tuple[int, int]], settings: WeightSettings, most: int, where: str) -> _Shapes:
+    """Return the shapes of the planes of devices that arrays have."""
+    try:
+        found = {name: device_shapes(shape, settings.crossbar) for name, shape in shapes.items()}
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    if sum(rows * columns for planes in found.values() for rows, columns in planes.values()) > most:
+        raise InputError(f"{where}: has more than {most} devices")
+    return found
+
+
 def _grids(
-    rows: Sequence[Row], shapes: Mapping[str, tuple[int, int]], columns: Sequence[str], where: str
-) -> dict[str, list[Pairs]]:
-    """Return the numbers of some columns, [rows, cols] for each side of each array."""
+    rows: Sequence[Row], shapes: _Shapes, columns: Sequence[str], where: str
+) -> dict[str, list[dict[str, FloatArray]]]:
+    """Return the numbers of some columns for each device of each array."""
     only = next(iter(shapes))
     found = [_place(row, only, where) for row in rows]
     check_places(found, _places(shapes), [line for line, _ in rows], where)
-    start, made = 0, {}
-    for name, shape in shapes.items():
-        part = rows[start : start + 2 * shape[0] * shape[1]]
-        start += len(part)
-        made[name] = [_pairs(part, column, shape, where) for column in columns]
+    made = {name: [_blank(planes) for _ in columns] for name, planes in shapes.items()}
+    for number, column in enumerate(columns):
+        read = conductance if column == "measured_uS" else _number(column)
+        for (name, row, place, plane), (line, cells) in zip(found, rows, strict=True):
+            made[name][number][plane][row, place] = read(cells, f"{where}, line {line}")
     return made
 
 
-def _pairs(rows: Sequence[Row], column: str, shape: tuple[int, int], where: str) -> Pairs:
-    read = conductance if column == "measured_uS" else _number(column)
-    grid = np.array([read(cells, f"{where}, line {line}") for line, cells in rows]).reshape(*shape, 2)
-    return Pairs(np.ascontiguousarray(grid[..., 0]), np.ascontiguousarray(grid[..., 1]))
+def _blank(planes: Mapping[str, tuple[int, int]]) -> dict[str, FloatArray]:
+    return {plane: np.empty(shape) for plane, shape in planes.items()}
 
 
 def _number(column: str) -> Any:
@@ -239,27 +250,31 @@ def _load_tensors(path: Path, where: str) -> WeightTable:
     checksum = about.pop("sha256")
     about.pop("schema")
     said = {key: parse_json(text, f"{where}, {key}") for key, text in about.items()}
+    shapes = _shapes(said.pop("arrays", None), where)
+    settings = validate(WeightSettings, said, where)
     arrays = {}
-    for name, shape in _shapes(said.pop("arrays", None), MAX_DEVICES, where).items():
-        keys = ("pos", "neg", "tolerance_pos", "tolerance_neg")
-        parts = [_tensor(tensors, f"{name}.{key}", shape, where) for key in keys]
-        arrays[name] = WeightTargets(Pairs(parts[0], parts[1]), Pairs(parts[2], parts[3]))
+    for name, planes in _planes(shapes, settings, MAX_DEVICES, where).items():
+        target, tolerance = (
+            {plane: _tensor(tensors, f"{name}.{prefix}{plane}", shape, where) for plane, shape in planes.items()}
+            for prefix in ("", "tolerance_")
+        )
+        arrays[name] = WeightTargets(target, tolerance)
     _refuse_others(tensors, where)
-    return WeightTable(validate(WeightSettings, said, where), arrays, checksum)
+    return WeightTable(settings, arrays, checksum)
 
 
-def _measured_from_csv(content: bytes, shapes: Mapping[str, tuple[int, int]], where: str) -> dict[str, Pairs]:
+def _measured_from_csv(content: bytes, shapes: _Shapes, where: str) -> dict[str, dict[str, FloatArray]]:
     header = check_unit_of_header(content, where)
     columns = _COLUMNS if "array" in header or len(shapes) > 1 else _COLUMNS[1:]
     rows = parse_csv(content, where, (*columns, "measured_uS")).rows
-    return {name: pairs[0] for name, pairs in _grids(rows, shapes, ("measured_uS",), where).items()}
+    return {name: devices[0] for name, devices in _grids(rows, shapes, ("measured_uS",), where).items()}
 
 
-def _measured_from_tensors(content: bytes, shapes: Mapping[str, tuple[int, int]], where: str) -> dict[str, Pairs]:
+def _measured_from_tensors(content: bytes, shapes: _Shapes, where: str) -> dict[str, dict[str, FloatArray]]:
     tensors, _ = read_tensors(content, where)
     measured = {
-        name: Pairs(*(_tensor(tensors, f"{name}.{side}", shape, where) for side in _SIDES))
-        for name, shape in shapes.items()
+        name: {plane: _tensor(tensors, f"{name}.{plane}", shape, where) for plane, shape in planes.items()}
+        for name, planes in shapes.items()
     }
     _refuse_others(tensors, where)
     return measured

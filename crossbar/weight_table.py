@@ -1,6 +1,7 @@
 """Weights as a table for a laboratory, and what was measured on the devices, to be used in place of drawn noise.
 
-Targets are those of both devices of each pair. Files are in `memramp.crossbar.weight_files`.
+Devices are named as the planes of the mapping are, see `memramp.crossbar.mapping.Plane`. Files are in
+`memramp.crossbar.weight_files`.
 """
 
 import re
@@ -15,9 +16,8 @@ from pydantic import Field, model_validator
 from memramp import __version__
 from memramp.config import StrictModel
 from memramp.crossbar.array import ProgrammedArray, measured_array
-from memramp.crossbar.mapping import CrossbarConfig, to_conductances
+from memramp.crossbar.mapping import CrossbarConfig, Devices, map_weights, tiling_of
 from memramp.devices import Device
-from memramp.devices.noise import FloatArray
 from memramp.devices.tolerance import write_tolerance
 from memramp.errors import InputError
 from memramp.quantities import MAX_MICROSIEMENS
@@ -31,40 +31,19 @@ _SLACK = 1e-9  # of g_max: what rounding may have added to a target at the edge 
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """A number for each device of an array of differential pairs."""
-
-    pos: FloatArray
-    """Positive devices, [rows, cols]."""
-
-    neg: FloatArray
-    """Negative devices, [rows, cols]."""
-
-
-@dataclass(frozen=True, eq=False)
 class WeightTargets:
     """What is to be written into one array."""
 
-    target: Pairs
+    target: Devices
     """Conductances [uS]."""
 
-    tolerance: Pairs
+    tolerance: Devices
     """How far they may lie from that in either direction [uS]."""
 
     @property
-    def pos(self) -> FloatArray:
-        """Targets of the positive devices, [rows, cols] [uS]."""
-        return self.target.pos
-
-    @property
-    def neg(self) -> FloatArray:
-        """Targets of the negative devices, [rows, cols] [uS]."""
-        return self.target.neg
-
-    @property
     def shape(self) -> tuple[int, int]:
-        """Numbers of rows and columns."""
-        rows, cols = self.target.pos.shape
+        """Numbers of rows and outputs."""
+        rows, cols = next(iter(self.target.values())).shape
         return rows, cols
 
 
@@ -75,7 +54,7 @@ class WeightSettings(StrictModel):
     """Version of the program that made the table."""
 
     crossbar: CrossbarConfig
-    """Clip and scale with which weights were mapped."""
+    """How weights were mapped."""
 
     g_min_uS: Annotated[float, Field(ge=0.0, le=MAX_MICROSIEMENS)]  # noqa: N815  (the name in the file)
     """Lower end of the device window [uS]."""
@@ -106,14 +85,14 @@ class WeightTable:
     @property
     def devices(self) -> int:
         """Number of devices of all arrays."""
-        return sum(2 * part.target.pos.size for part in self.arrays.values())
+        return sum(plane.size for part in self.arrays.values() for plane in part.target.values())
 
 
 @dataclass(frozen=True, eq=False)
 class WeightReadback:
     """Measured conductances of arrays of weights."""
 
-    measured: Mapping[str, Pairs]
+    measured: Mapping[str, Devices]
     """Conductances by array [uS]."""
 
     name: str = "read-back"
@@ -132,7 +111,7 @@ def weight_table(
     ----------
     arrays : mapping of str to array_like, [rows, cols]
         Weights by the name of their array: a letter, then letters, digits, ``_`` and ``-``. Rows are inputs and columns
-        outputs, as in `memramp.crossbar.to_conductances` [weight units].
+        outputs, as in `memramp.crossbar.map_weights` [weight units].
     config : CrossbarConfig
         Clip and scale.
     device : Device
@@ -148,9 +127,10 @@ def weight_table(
     settings = WeightSettings(crossbar=config, g_min_uS=device.g_min, g_max_uS=device.g_max)
     made = {}
     for name, weights in arrays.items():
-        pos, neg = to_conductances(weights, config, device)
-        windows = Pairs(*(write_tolerance(side, device, tolerance) for side in (pos, neg)))
-        made[name] = WeightTargets(Pairs(pos, neg), windows)
+        mapped = map_weights(weights, config, device)
+        target = mapped.devices(tiling_of(mapped.shape, config))
+        windows = {plane: write_tolerance(wanted, device, tolerance) for plane, wanted in target.items()}
+        made[name] = WeightTargets(target, windows)
     check_names(list(made), "weights")
     return WeightTable(settings, made)
 
@@ -220,12 +200,12 @@ def check_targets(table: WeightTable, where: str) -> None:
     check_names(list(table.arrays), where)
     low, high = table.settings.g_min_uS, table.settings.g_max_uS
     for name, part in table.arrays.items():
-        for side in ("pos", "neg"):
-            target, tolerance = getattr(part.target, side), getattr(part.tolerance, side)
+        for plane, target in part.target.items():
+            tolerance = part.tolerance[plane]
             bad = ~((target >= low - _SLACK * high) & (target <= high * (1 + _SLACK)))
             if bad.any():
                 row, column = np.argwhere(bad)[0]
-                at = f"{where}: array {name}, row {row}, column {column}, {side}"
+                at = f"{where}: array {name}, row {row}, column {column}, {plane}"
                 found = f"found {target[bad][0]:g}"
                 raise InputError(f"{at}: target_uS must lie in the window {low:g} to {high:g}, {found}")
             if not np.all((tolerance > 0.0) & (tolerance <= MAX_MICROSIEMENS)):

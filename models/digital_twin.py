@@ -126,7 +126,7 @@ def measured_weights(name: str, hardware: HardwareConfig, weights: NDArray[np.fl
     wanted = weight_table({name: weights}, hardware.crossbar, hardware.device).arrays[name]
     found = measured.weight_table.arrays[name]
     room = 1e-6 * hardware.device.g_max
-    if max(np.abs(wanted.pos - found.pos).max(), np.abs(wanted.neg - found.neg).max()) > room:
+    if any(np.abs(target - found.target[plane]).max() > room for plane, target in wanted.target.items()):
         raise InputError(f"{measured.weights.name}: the table of the array {name} was made for other weights")
     return array
 

@@ -57,9 +57,10 @@ def with_circuit(
     environment : EnvironmentConfig or None
         Conditions at inference; None: those of programming.
     parts : int
-        Number of arrays that a column is spread over, >= 1. Their integrators share their charges, so that the node
-        holds the mean of their voltages on `parts` times the capacitance. The ramp column's capacitor is made larger
-        alike; all errors of the comparators weigh `parts` times as much.
+        Number of arrays that a column is spread over, >= 1. Where there are several, the outputs of their integrators
+        are sampled on capacitors as large as c_fb that then share their charges, so that the node holds the mean of
+        the voltages, with the noise of two resets each. The ramp column's capacitor is `parts` times as large, and all
+        errors of the comparators weigh `parts` times as much.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def with_circuit(
         base=base,
         read_std=(ramp_noise * growth).astype(np.float32),
         offset=_offsets(comparator.offset_std / volts, columns, rng),
-        sample_std=circuit.ktc_std(circuit.c_fb * parts, around.temperature) / volts,
+        sample_std=_sample_noise(circuit, around.temperature, parts) / volts,
         decision_std=comparator.noise / volts,
         hysteresis=comparator.hysteresis / volts,
         counting=circuit.counting,
@@ -162,6 +163,12 @@ def _ramp_noise(converter: Converter, circuit: CircuitConfig, ratio: float, rese
     variances = jitter[lead.size :] ** 2
     variances[0] += np.sum(jitter[: lead.size] ** 2) + reset**2
     return np.sqrt(read**2 + variances)
+
+
+def _sample_noise(circuit: CircuitConfig, temperature: float | None, parts: int) -> float:
+    """Return the noise of the voltage that a column holds [V]."""
+    resets = 1 if parts == 1 else 2  # of the integrator and of the capacitor that samples it
+    return float(np.sqrt(resets / parts)) * circuit.ktc_std(circuit.c_fb, temperature)
 
 
 def _widths(converter: Converter) -> FloatArray:

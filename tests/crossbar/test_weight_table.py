@@ -4,7 +4,6 @@ from safetensors.numpy import save_file
 
 from memramp.crossbar import (
     CrossbarConfig,
-    Pairs,
     WeightReadback,
     array_from_readback,
     load_weight_table,
@@ -37,9 +36,9 @@ def exact(table=TABLE):
 def test_targets_are_those_of_the_mapping():
     for name, weights in WEIGHTS.items():
         pos, neg = to_conductances(weights, CONFIG, DEVICE)
-        assert (TABLE.arrays[name].pos == pos).all()
-        assert (TABLE.arrays[name].neg == neg).all()
-        assert (TABLE.arrays[name].tolerance.pos == 6.0).all()
+        assert (TABLE.arrays[name].target["pos"] == pos).all()
+        assert (TABLE.arrays[name].target["neg"] == neg).all()
+        assert (TABLE.arrays[name].tolerance["pos"] == 6.0).all()
     assert TABLE.devices == 2 * (24 + 6)
 
 
@@ -80,7 +79,7 @@ def test_measured_conductances_make_the_array_that_was_programmed(tmp_path, suff
         name: program_array(weights, CONFIG, DEVICE, np.random.default_rng(3)) for name, weights in WEIGHTS.items()
     }
     path = tmp_path / f"m{suffix}"
-    write_weight_readback(path, {name: Pairs(part.g_pos, part.g_neg) for name, part in programmed.items()})
+    write_weight_readback(path, {name: {"pos": part.g_pos, "neg": part.g_neg} for name, part in programmed.items()})
     readback = read_back_weights(path, TABLE)
     for name, part in programmed.items():
         twin = array_from_readback(TABLE, name, readback, CONFIG, DEVICE)

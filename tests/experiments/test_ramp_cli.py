@@ -406,9 +406,9 @@ def test_weights_are_exported(command, checkpoint, tmp_path):
     assert list(table.arrays) == ["lstm"]
     lstm = table.arrays["lstm"]
     weight_x = load_checkpoint(str(checkpoint)).lstm.weight_x
-    found = (lstm.target.pos - lstm.target.neg)[: len(weight_x)] / table.settings.crossbar.scale
+    found = (lstm.target["pos"] - lstm.target["neg"])[: len(weight_x)] / table.settings.crossbar.scale
     np.testing.assert_allclose(found, np.clip(weight_x, -2, 2), atol=1e-6)
-    assert (lstm.tolerance.pos == 4.0).all()
+    assert (lstm.tolerance["pos"] == 4.0).all()
     assert command(*export, "--readout", "analog", "--out", other)[0] == 0
     assert list(load_weight_table(other).arrays) == ["lstm", "dense"]
 

@@ -3,7 +3,7 @@ import pytest
 from networks import IDEAL, NOISY, random_checkpoint, random_features
 
 from memramp.config import validate
-from memramp.crossbar import Pairs, save_weight_table, write_weight_readback
+from memramp.crossbar import save_weight_table, write_weight_readback
 from memramp.errors import InputError
 from memramp.models.analog_lstm import program_network
 from memramp.models.digital_twin import check_measured, network_ramp_table, network_weight_table
@@ -33,7 +33,7 @@ def laboratory(folder, hardware, chip=CHIP):
     write_readback(folder / "ramps_measured.csv", measured)
     network = program_network(checkpoint, hardware, chip)
     arrays = {"lstm": network.layer.array} | ({} if network.readout is None else {"dense": network.readout})
-    pairs = {name: Pairs(array.g_pos, array.g_neg) for name, array in arrays.items()}
+    pairs = {name: {"pos": array.g_pos, "neg": array.g_neg} for name, array in arrays.items()}
     write_weight_readback(folder / "weights_measured.csv", pairs)
     return ReadbackConfig(
         ramps=MeasuredFiles(table=folder / "ramps.csv", measured=folder / "ramps_measured.csv"),

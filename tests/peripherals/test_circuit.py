@@ -272,8 +272,8 @@ def test_columns_joined_in_charge_hold_the_mean_of_their_parts():
     # Voltages fall to a quarter, so errors of the comparators weigh four times as much ...
     np.testing.assert_allclose(four.offset, 4.0 * one.offset, rtol=1e-6)
     assert four.decision_std == pytest.approx(4.0 * one.decision_std)
-    # ... and the independent reset noises of four parts add up in variance, as do those of a four times larger ramp.
-    assert four.sample_std == pytest.approx(2.0 * one.sample_std)
+    # ... and the independent noises of four parts, each reset twice, add up in variance; the ramp is four times larger.
+    assert four.sample_std == pytest.approx(np.sqrt(8.0) * one.sample_std)
     np.testing.assert_allclose(four.read_std, 2.0 * one.read_std, rtol=1e-6)
     np.testing.assert_array_equal(four.base, one.base)
 

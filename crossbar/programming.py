@@ -1,0 +1,180 @@
+"""Writing weights into arrays, and arrays of devices that were measured."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from memramp.crossbar.array import ProgrammedArray
+from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, map_weights, tiling_of
+from memramp.crossbar.output_noise import Fluctuations, OutputNoise, effective_weights, output_noise
+from memramp.crossbar.tiling import Tiling
+from memramp.devices import Device, Fluctuation, Programmed, ReadConditions, Telegraph, program
+from memramp.devices.fluctuation import DEFAULT_CONDITIONS
+from memramp.devices.noise import FloatArray
+
+
+@dataclass(frozen=True)
+class Reading:
+    """When and under which conditions an array is read."""
+
+    conditions: ReadConditions = DEFAULT_CONDITIONS
+    """Voltage, full pulse, temperature, time since programming."""
+
+    programmed_at: float | None = None
+    """Temperature of programming [K]; None: that of `conditions`."""
+
+    def aged(self, programmed: Programmed) -> FloatArray:
+        """Return the conductances of devices at the time of the read [uS]."""
+        now = None if self.programmed_at is None else self.conditions.temperature
+        return programmed.at(self.conditions.t, now, self.programmed_at)
+
+
+def program_array(
+    w: ArrayLike,
+    config: CrossbarConfig,
+    device: Device,
+    rng: np.random.Generator,
+    *,
+    reading: Reading | None = None,
+) -> ProgrammedArray:
+    """Write weights into an array; programming noise and faults are drawn here, once.
+
+    With ``noise_on: pair`` both devices of each pair are programmed and clipped at zero conductance. With ``used_side``
+    each weight has one error: where it would carry the used device below ``g_min``, the other device takes the
+    remainder, so that the weight keeps the Gaussian error that the released code of Yang et al.,
+    doi 10.1038/s41467-025-56254-6, adds to it.
+
+    Parameters
+    ----------
+    w : array_like, [rows, cols]
+        Weights, see `memramp.crossbar.map_weights` [weight units].
+    config : CrossbarConfig
+        Mapping and arrays.
+    device : Device
+        Window, noise, faults and ageing of every device.
+    rng : numpy.random.Generator
+        Source of the draws; each plane of devices, what toggles, and the capacitors have streams of their own.
+    reading : Reading or None
+        When and how it is read; None: at once, under default conditions.
+
+    Raises
+    ------
+    InputError
+        The weights are no finite matrix, the largest does not fit into the device's window, or the matrix not into the
+        arrays.
+    """
+    mapped = map_weights(w, config, device)
+    tiling = tiling_of(mapped.shape, config)
+    read = reading or Reading()
+    if config.noise_on == "used_side":
+        devices = _program_used_side(mapped, device, rng, read)
+    else:
+        targets = mapped.devices(tiling)
+        streams = rng.spawn(len(targets))
+        devices = {
+            name: read.aged(program(device, target, stream))
+            for (name, target), stream in zip(targets.items(), streams, strict=True)
+        }
+    return _array(devices, mapped, tiling, config, device, rng, read)
+
+
+def measured_array(
+    devices: Devices,
+    w: ArrayLike,
+    config: CrossbarConfig,
+    device: Device,
+    rng: np.random.Generator | None = None,
+    *,
+    reading: Reading | None = None,
+) -> ProgrammedArray:
+    """Return the array that devices of known conductances make, such as those that were measured on a chip.
+
+    Parameters
+    ----------
+    devices : mapping of str to ndarray
+        What the devices hold, by plane [uS].
+    w : array_like, [rows, cols]
+        Weights that they were written for; of them, only the scale matters [weight units].
+    config : CrossbarConfig
+        Mapping and arrays.
+    device : Device
+        Window, and the noise of a read.
+    rng : numpy.random.Generator or None
+        Source of which devices toggle, and of the capacitors; None: from a fixed seed.
+    reading : Reading or None
+        How it is read; the conductances are taken as they are at that time.
+    """
+    mapped = map_weights(w, config, device)
+    tiling = tiling_of(mapped.shape, config)
+    held = {name: np.asarray(devices[name], dtype=np.float64) for name in mapped.devices(tiling)}
+    return _array(held, mapped, tiling, config, device, rng or np.random.default_rng(0), reading or Reading())
+
+
+def _program_used_side(
+    mapped: Mapped, device: Device, rng: np.random.Generator, reading: Reading
+) -> dict[str, FloatArray]:
+    pos, neg = (plane.target for plane in mapped.planes)
+    written = program(device, np.maximum(pos, neg), rng, floor=-np.inf)
+    above = reading.aged(written) - device.g_min
+    signed = np.where(pos >= neg, above, -above)
+    return {"pos": device.g_min + np.maximum(signed, 0.0), "neg": device.g_min + np.maximum(-signed, 0.0)}
+
+
+def _array(
+    devices: Devices,
+    mapped: Mapped,
+    tiling: Tiling,
+    config: CrossbarConfig,
+    device: Device,
+    rng: np.random.Generator,
+    reading: Reading,
+) -> ProgrammedArray:
+    toggle_rng, join_rng = rng.spawn(2)
+    fluctuations = _fluctuations(devices, config, device, toggle_rng, reading)
+    weights = effective_weights(devices, mapped, tiling)
+    noise = output_noise(fluctuations, mapped)
+    if tiling.join == "charge" and config.tile.mismatch > 0.0:
+        share = _shares(mapped.shape, tiling, config.tile.mismatch, join_rng)
+        weights, noise = weights * share, _shared_out(noise, share, tiling)
+    return ProgrammedArray.of(devices, fluctuations, weights, noise, mapped, tiling, config, device)
+
+
+def _fluctuations(
+    devices: Devices, config: CrossbarConfig, device: Device, rng: np.random.Generator, reading: Reading
+) -> Fluctuations:
+    streams = rng.spawn(len(devices))
+    found = {
+        name: device.read_noise.fluctuation(g, reading.conditions, stream)
+        for (name, g), stream in zip(devices.items(), streams, strict=True)
+    }
+    if config.noise_on == "used_side":
+        positive = devices["pos"] >= devices["neg"]
+        return {"pos": _only(found["pos"], positive), "neg": _only(found["neg"], ~positive)}
+    return found
+
+
+def _only(fluctuation: Fluctuation, where: NDArray[np.bool_]) -> Fluctuation:
+    """Return a fluctuation of some devices alone."""
+    held, white = np.where(where, fluctuation.held, 0.0), np.where(where, fluctuation.white, 0.0)
+    toggling = fluctuation.telegraph
+    if toggling is not None:
+        kept = where.reshape(-1)[toggling.indices]
+        toggling = Telegraph(toggling.indices[kept], toggling.delta[kept], toggling.duty[kept])
+    return Fluctuation(held, white, toggling)
+
+
+def _shares(shape: tuple[int, int], tiling: Tiling, mismatch: float, rng: np.random.Generator) -> FloatArray:
+    """Return by how much each row's part counts more than it should, as its capacitor is larger, [rows, cols]."""
+    size = np.maximum(1.0 + mismatch * rng.standard_normal((tiling.row_parts, shape[1])), 0.0)
+    share = size / np.maximum(size.mean(axis=0), np.finfo(float).tiny)
+    return np.repeat(share, np.diff(tiling.row_bounds), axis=0)
+
+
+def _shared_out(noise: OutputNoise, share: FloatArray, tiling: Tiling) -> OutputNoise:
+    # The reference column of a part has capacitors of its own, taken as perfect: its noise is a small part of the sum.
+    extra = noise.held.shape[1] - share.shape[1]
+    every = np.concatenate([share, np.ones((share.shape[0], extra))], axis=1)
+    toggles = noise.toggles
+    delta = toggles.delta * every[toggles.row, toggles.column].astype(np.float32)
+    return OutputNoise(noise.held * every**2, noise.white * every**2, replace(toggles, delta=delta))
