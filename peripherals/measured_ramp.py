@@ -140,4 +140,4 @@ def _read_std(
 ) -> FloatArray:
     if device is None:
         return np.zeros(design.ramp.size)
-    return ramp_read_std(design, device, steps[None], bias[None], np.ones(1), conditions)[0]
+    return np.asarray(ramp_read_std(design, device, steps[None], bias[None], np.ones(1), conditions)[0])
