@@ -13,7 +13,7 @@ References
 from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,8 +32,7 @@ _ODD = 0.02  # of the largest current: how far a measured curve may be from odd
 _LARGEST = 700.0  # exponents that a float can hold
 _Reference = Annotated[Volts, Field(ge=1e-6, le=100.0)]
 _Scale = Annotated[Volts, Field(ge=1e-6, le=1e6)]
-_Point = Annotated[float, Field(strict=True)]
-_Points = Annotated[tuple[_Point, ...], Field(min_length=2, max_length=10_000)]
+_MANY = Field(min_length=1, max_length=10_000)
 
 
 class _Curve(StrictModel):
@@ -126,36 +125,40 @@ class SinhCurve(_Curve):
         return a, b
 
 
+class CurvePoints(StrictModel):
+    """The points of a measured curve."""
+
+    voltages: Annotated[tuple[Volts, ...], _MANY]
+    currents: Annotated[tuple[Annotated[float, Field(strict=True)], ...], _MANY]
+
+
 class TableCurve(_Curve):
     """A measured curve, monotone cubic between its points, odd; beyond them it is refused.
 
-    Currents may be in any unit: they are divided by what the curve has at v_ref. Points of both polarities must mirror
-    each other within 2 % of the largest current; their mean is taken.
+    In a configuration the key ``file``, a CSV file, may stand for voltages and currents; see `iv_from_csv`. Currents
+    may be in any unit: they are divided by what the curve has at v_ref. Points of both polarities must mirror each
+    other within 2 % of the largest current; their mean is taken.
     """
 
     kind: Literal["table"] = "table"
-    voltages: _Points
+    voltages: Annotated[tuple[Volts, ...], _MANY]
     """Ascending, with or without 0, of one polarity (positive) or of both [V]."""
 
-    currents: _Points
+    currents: Annotated[tuple[Annotated[float, Field(strict=True)], ...], _MANY]
     """As many, ascending, of the sign of the voltage [any unit]."""
 
     v_ref: _Reference = 0.2
     """Voltage at which conductances are quoted, within the table [V]."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _read_file(cls, data: Any) -> Any:
-        """Put the contents of a CSV file in the place of the key ``file``."""
-        if not isinstance(data, dict) or "file" not in data:
-            return data
-        rest = {key: value for key, value in data.items() if key != "file"}
-        if {"voltages", "currents"} & set(rest):
-            raise ValueError("file takes the place of voltages and currents, found both")
-        if not isinstance(data["file"], str | Path):
-            raise ValueError(f"file must be the path of a CSV file, found {data['file']!r}")  # noqa: TRY004
-        voltage, current = _read_points(Path(data["file"]))
-        return {**rest, "voltages": voltage, "currents": current}
+    def from_file(cls, path: Path) -> CurvePoints:
+        """Return what the key ``file`` stands for; see `iv_from_csv` for the form and for errors."""
+        rows = read_csv_rows(path, ("voltage_V", "current_uA"), _MAX_BYTES)
+        voltages, currents = (
+            tuple(csv_number(cells, column, f"{path}, line {line}") for line, cells in rows)
+            for column in ("voltage_V", "current_uA")
+        )
+        return validate(CurvePoints, {"voltages": voltages, "currents": currents}, str(path))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -244,17 +247,8 @@ def iv_from_csv(path: Path | str, v_ref: float = 0.2) -> TableCurve:
     InputError
         Names the file, what was found and what is allowed.
     """
-    voltage, current = _read_points(Path(path))
-    return validate(TableCurve, {"kind": "table", "voltages": voltage, "currents": current, "v_ref": v_ref}, str(path))
-
-
-def _read_points(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    rows = read_csv_rows(path, ("voltage_V", "current_uA"), _MAX_BYTES)
-    points = [
-        tuple(csv_number(cells, column, f"{path}, line {line}") for column in ("voltage_V", "current_uA"))
-        for line, cells in rows
-    ]
-    return tuple(v for v, _ in points), tuple(i for _, i in points)
+    points = TableCurve.from_file(Path(path)).model_dump()
+    return validate(TableCurve, {"v_ref": v_ref, **points}, str(path))
 
 
 def _voltages(v: ArrayLike) -> FloatArray:

@@ -32,9 +32,7 @@ class Programmed:
     ageing: Ageing | None = None
     """What time and temperature will do, drawn once; None: nothing."""
 
-    def at(
-        self, t: float, temperature: float | None = None, programmed_at: float | None = None
-    ) -> FloatArray:
+    def at(self, t: float, temperature: float | None = None, programmed_at: float | None = None) -> FloatArray:
         """Return the conductances t seconds after programming; see `Ageing.at`.
 
         At t = 0 and unchanged temperature, `g` itself. Two calls give the same, and stuck devices never move [uS].

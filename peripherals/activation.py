@@ -8,15 +8,19 @@ from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
 from memramp.devices import ConstantNoise, Device, NoNoise
+from memramp.peripherals.aged_ramp import age_converter
 from memramp.peripherals.calibration import Calibration, CalibrationConfig
-from memramp.peripherals.converter import Converter, nladc, uniform_adc
+from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.converter import Converter, uniform_adc
 from memramp.peripherals.density import Density, load_density
 from memramp.peripherals.design import design_ramp
+from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.functions import get_function
 from memramp.peripherals.levels import MAX_BITS, LevelsKind, check_bits, ideal_levels
 from memramp.peripherals.placement import check_data_bits
 from memramp.peripherals.programmed_ramp import program_ramp
 from memramp.peripherals.ramp import RampDesign, Realisation
+from memramp.peripherals.ramp_noise import check_ramp_device
 from memramp.quantities import NonNegativeMicrosiemens
 
 _DATA_DRIVEN = ("lloyd_max", "noise_aware")
@@ -88,8 +92,9 @@ def design_converter(config: ActivationConfig, function: str, device: Device) ->
     Raises
     ------
     InputError
-        The ramp cannot be realised in the device's window, an unknown function, or no such density.
+        The ramp cannot be realised in the device's window, an unknown function, no such density, or telegraph noise.
     """
+    check_ramp_device(device)
     needed = config.density is not None and config.levels in _DATA_DRIVEN
     density = load_density(config.density, function) if needed and config.density is not None else None
     if config.levels == "noise_aware" and config.levels_sigma is not None:
@@ -120,6 +125,8 @@ def build_converter(
     device: Device,
     rng: np.random.Generator,
     designed_for: Device | None = None,
+    circuit: CircuitConfig | None = None,
+    environment: EnvironmentConfig | None = None,
 ) -> Converter:
     """Make the converter of one chip that a configuration describes.
 
@@ -135,14 +142,21 @@ def build_converter(
         Source of the programming draws, a child stream of its own for each ramp of each chip; unused likewise.
     designed_for : Device or None
         Devices that the column was designed for, of the same window; None: those that it has.
+    circuit, environment : CircuitConfig and EnvironmentConfig, or None
+        Clock, read voltage, temperatures and time, on which the ramp's read noise and the ageing of its devices depend;
+        None: the default ones. What they do to the converter itself is put in by `with_circuit`.
 
     Raises
     ------
     InputError
-        The ramp cannot be realised in the device's window, an unknown function, or no such density.
+        The ramp cannot be realised in the device's window, an unknown function, no such density, telegraph noise, or
+        ageing that is not known for that time or temperature.
     """
     if config.kind == "nladc":
         design = design_converter(config, function, designed_for or device)
-        return nladc(program_ramp(design, device, rng, config.calibration))
+        around, surroundings = circuit or CircuitConfig(), environment or EnvironmentConfig()
+        conditions = surroundings.conditions("ramp", around.v_read, around.t_ramp, around.temperature)
+        ramp = program_ramp(design, device, rng, config.calibration, conditions)
+        return age_converter(ramp, device, rng, around, surroundings)
     full_scale = config.range or ideal_levels(function, config.bits, config.levels).range
     return uniform_adc(get_function(function), config.bits, full_scale)

@@ -1,9 +1,12 @@
 """What surrounds a converter and changes after programming: read voltage, temperature, time.
 
-All three multiply conductances or their currents by a factor. The ramp is made of memristors on the same read voltage
-as the weights, so that a factor common to both cancels in every comparison: the ramp *tracks* [1]_. A converter with a
-fixed reference does not. Factors here are global and act on mean conductances; that single devices drift apart is not
-part of them.
+They act in two ways. Factors of this block multiply all conductances or their currents alike. The ramp is made of
+memristors on the same read voltage as the weights, so that a factor common to both cancels in every comparison: the
+ramp *tracks* [1]_. A converter with a fixed reference does not.
+
+The devices' own ageing (``drift``, ``relaxation`` and ``thermal`` of a device block, see `memramp.devices.ageing`) acts
+on each device by itself, at this block's time and temperature; `aged` tells the conductances. Where both are given,
+both act: one change is then described twice, unless each describes a part.
 
 References
 ----------
@@ -16,11 +19,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from memramp.config import StrictModel
+from memramp.devices import Ageing, Programmed, ReadConditions
+from memramp.devices.drift import LATEST
+from memramp.devices.fluctuation import FloatArray
 from memramp.errors import InputError
 from memramp.quantities import Kelvin, Seconds, Volts
 
-_LATEST = 1e11  # s, 3000 years
-_Time = Annotated[Seconds, Field(ge=0.0, le=_LATEST)]
+Side = Literal["weights", "ramp"]
+
+_Time = Annotated[Seconds, Field(ge=0.0, le=LATEST)]
 
 
 class EnvironmentConfig(StrictModel):
@@ -79,9 +86,40 @@ class EnvironmentConfig(StrictModel):
             The temperature coefficient would carry conductances to zero or below.
         """
         factor = self._factor(v_read, temperature)
-        weights = factor if self.acts_on in ("both", "weights") else 1.0
-        ramp = factor if self.acts_on in ("both", "ramp") and tracks else 1.0
+        weights = factor if self.sees("weights") else 1.0
+        ramp = factor if self.sees("ramp") and tracks else 1.0
         return weights, ramp
+
+    def sees(self, side: Side) -> bool:
+        """Return whether these memristors see the conditions at inference; else they see those of programming."""
+        return self.acts_on in ("both", side)
+
+    def conditions(self, side: Side, v_read: float, t_pulse: float, temperature: float) -> ReadConditions:
+        """Return the conditions under which devices are read.
+
+        Parameters
+        ----------
+        side : {"weights", "ramp"}
+            Which devices.
+        v_read, temperature : float
+            Nominal ones of the circuit [V, K].
+        t_pulse : float
+            Full pulse: that of the inputs for weights, one clock for the ramp [s].
+        """
+        if not self.sees(side):
+            return ReadConditions(v_read, t_pulse, temperature)
+        return ReadConditions(
+            v_read=v_read if self.v_read is None else self.v_read,
+            t_pulse=t_pulse,
+            temperature=temperature if self.temperature is None else self.temperature,
+            t=self.t_inference,
+        )
+
+    def age(self, ageing: Ageing | None, g: FloatArray, temperature: float, side: Side) -> FloatArray:
+        """Return what devices hold at inference [uS]; see `aged`."""
+        if ageing is None or not self.sees(side):
+            return g
+        return ageing.at(g, self.t_inference, self.temperature, temperature)
 
     def _factor(self, v_read: float, temperature: float) -> float:
         actual = temperature if self.temperature is None else self.temperature
@@ -94,3 +132,34 @@ class EnvironmentConfig(StrictModel):
         by_voltage = 1.0 if self.v_read is None else self.v_read / v_read
         drift: float = (max(self.t_inference, self.t_0) / self.t_0) ** -self.nu
         return by_voltage * by_temperature * drift
+
+
+def aged(
+    programmed: Programmed, environment: EnvironmentConfig, temperature: float = 300.0, side: Side = "weights"
+) -> FloatArray:
+    """Return the conductances of devices at inference, as far as their own ageing is concerned.
+
+    `EnvironmentConfig.factors` comes on top, see `memramp.peripherals.circuit_effects.with_circuit`.
+
+    Parameters
+    ----------
+    programmed : Programmed
+        Devices as they were programmed.
+    environment : EnvironmentConfig
+        Time and temperature at inference.
+    temperature : float
+        Nominal temperature, at which the devices were programmed [K].
+    side : {"weights", "ramp"}
+        Which devices they are.
+
+    Returns
+    -------
+    ndarray
+        Of the devices' shape; `programmed.g` itself where nothing changes [uS].
+
+    Raises
+    ------
+    InputError
+        The devices' ageing is not known for that time or temperature.
+    """
+    return environment.age(programmed.ageing, programmed.g, temperature, side)

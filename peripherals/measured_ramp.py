@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from memramp.devices import Device, program
+from memramp.devices import Device, ReadConditions, program
 from memramp.errors import InputError
 from memramp.peripherals.calibration import Calibration
 from memramp.peripherals.function import FloatArray
-from memramp.peripherals.programmed_ramp import BoolArray, ProgrammedRamp
+from memramp.peripherals.programmed_ramp import BoolArray, ProgrammedRamp, ramp_read_std
 from memramp.peripherals.ramp import RampDesign
+from memramp.peripherals.ramp_noise import RAMP_CONDITIONS
 from memramp.peripherals.readback import Readback
 from memramp.peripherals.table import RampTable, TableRamp
 from memramp.streams import Streams
@@ -45,7 +46,11 @@ def simulate_readback(
 
 
 def ramp_from_readback(
-    table: RampTable, name: str, readback: Readback, device: Device | None = None
+    table: RampTable,
+    name: str,
+    readback: Readback,
+    device: Device | None = None,
+    conditions: ReadConditions = RAMP_CONDITIONS,
 ) -> ProgrammedRamp:
     """Return the ramp that measured devices make, in place of a programmed one: the column's digital twin.
 
@@ -59,11 +64,13 @@ def ramp_from_readback(
         Which ramp of the table.
     device : Device or None
         Read noise of the conversions; None: none.
+    conditions : ReadConditions
+        Of the conversions, for read noise that depends on them.
 
     Raises
     ------
     InputError
-        The table or the read-back has no such ramp.
+        The table or the read-back has no such ramp, or telegraph noise, which ramps cannot have.
     """
     ramp = table.ramp(name)
     if name not in readback.measured:
@@ -80,7 +87,7 @@ def ramp_from_readback(
         stuck_steps=stuck[steps],
         stuck_bias=stuck[bias],
         values=values,
-        read_std=_read_std(design, g, device),
+        read_std=_read_std(design, g[steps], g[bias], device, conditions),
         uncalibrated=values[design.compared],
         gain=1.0,
         bias_shortfall=0.0,
@@ -128,11 +135,9 @@ def outside(ramp: TableRamp, g: FloatArray) -> BoolArray:
     return np.asarray(np.abs(g - target) > tolerance)
 
 
-def _read_std(design: RampDesign, g: FloatArray, device: Device | None) -> FloatArray:
-    column = design.column
+def _read_std(
+    design: RampDesign, steps: FloatArray, bias: FloatArray, device: Device | None, conditions: ReadConditions
+) -> FloatArray:
     if device is None:
         return np.zeros(design.ramp.size)
-    squared: FloatArray = (device.read_noise.std(g) * column.width) ** 2
-    steps = np.add.reduceat(squared[column.rows("ramp")], column.starts)
-    variance: FloatArray = np.concatenate([[np.sum(squared[column.rows("bias")])], steps])
-    return design.v_per_us * np.sqrt(variance)
+    return np.asarray(ramp_read_std(design, device, steps[None], bias[None], np.ones(1), conditions)[0])

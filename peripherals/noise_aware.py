@@ -27,6 +27,7 @@ from memramp.peripherals.function import FloatArray, Function, Span
 from memramp.peripherals.levels import Levels
 from memramp.peripherals.placement import halfway, lloyd_max_levels, on_grid, refine
 from memramp.peripherals.ramp import RampDesign, Realisation, realise
+from memramp.peripherals.ramp_noise import charge_variance
 
 _UNITS = np.geomspace(1.1, 0.2, 14)  # values of v_per_us that are tried, relative to that of the Lloyd-Max ramp
 _POINTS = 1024
@@ -106,9 +107,9 @@ def threshold_std(design: RampDesign, device: Device) -> FloatArray:
     ramp, bias = column.rows("ramp"), column.rows("bias")
     width, target = column.width[ramp], column.target[ramp]
     written = np.add.reduceat((width * device.prog_noise.std(target)) ** 2, column.starts)
-    read = np.add.reduceat((width * device.read_noise.std(target)) ** 2, column.starts)
+    read = np.add.reduceat(charge_variance(device, target, width), column.starts)
     total = np.concatenate([[0.0], np.cumsum(written)])
-    start = np.sum((column.width[bias] * device.read_noise.std(column.target[bias])) ** 2)
+    start = np.sum(charge_variance(device, column.target[bias], column.width[bias]))
     variance = np.abs(total - total[anchor]) + start + np.concatenate([[0.0], np.cumsum(read)])
     return np.asarray(design.v_per_us * np.sqrt(variance[design.compared]))
 
@@ -151,7 +152,7 @@ class _Problem:
         least = max(device.g_min, _LEAST * device.g_max) * min(realisation.pulse_widths)
         charges = np.linspace(least, realisation.max_devices * device.g_max, 400)
         middle = (device.g_min + device.g_max) / 2
-        read = float(device.read_noise.std(middle)) ** 2
+        read = float(charge_variance(device, middle, 1.0))
         rows = np.sum(np.diff(levels.ramp)[: levels.mid]) / np.diff(levels.ramp).max()
         return cls(
             levels=levels,

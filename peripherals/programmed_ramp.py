@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memramp.devices import Device, program
+from memramp.devices import Device, ReadConditions, program
 from memramp.errors import InputError
 from memramp.peripherals.calibration import Calibration, CalibrationKind, Trim, as_calibration, replace_stuck, trim
 from memramp.peripherals.function import FloatArray
 from memramp.peripherals.linearity import inl_dnl
 from memramp.peripherals.ramp import RampDesign
+from memramp.peripherals.ramp_noise import RAMP_CONDITIONS, charge_variance
 
 BoolArray = NDArray[np.bool_]
 
@@ -149,6 +150,7 @@ def program_ramp(
     device: Device,
     rng: np.random.Generator,
     calibration: CalibrationKind | Calibration = "one_point",
+    conditions: ReadConditions = RAMP_CONDITIONS,
 ) -> ProgrammedRamp:
     """Program a ramp column once, with the programming noise and faults of the same devices that hold the weights.
 
@@ -164,13 +166,15 @@ def program_ramp(
         Source of the draws; ramp, bias and spare devices and the calibration use children of their own.
     calibration : Calibration or str
         How the column is set right; a name stands for that kind.
+    conditions : ReadConditions
+        Of the conversions, for read noise that depends on them.
 
     Raises
     ------
     InputError
-        Unknown calibration, or a design for another window.
+        Unknown calibration, a design for another window, or telegraph noise, which ramps cannot have.
     """
-    return program_columns(design, device, rng, 1, calibration)[0]
+    return program_columns(design, device, rng, 1, calibration, conditions)[0]
 
 
 def program_columns(
@@ -179,6 +183,7 @@ def program_columns(
     rng: np.random.Generator,
     count: int,
     calibration: CalibrationKind | Calibration = "one_point",
+    conditions: ReadConditions = RAMP_CONDITIONS,
 ) -> ProgrammedColumns:
     """Program many columns at once: `count` independent chips; see `program_ramp`.
 
@@ -196,7 +201,7 @@ def program_columns(
     exact = device.ideal() if chosen.kind == "ideal_bias" else device
     bias = program(exact, np.broadcast_to(g_bias, (total, g_bias.size)), bias_rng)
     steps, replaced = replace_stuck(design, device, steps, chosen, spare_rng)
-    deviation = _deviation(design, steps.g - g_steps)
+    deviation = ramp_deviation(design, steps.g - g_steps)
     trimmed = trim(design, device, bias, deviation, chosen, trim_rng)
     columns = ProgrammedColumns(
         design=design,
@@ -207,7 +212,7 @@ def program_columns(
         trimmed=trimmed,
         values=_staircase(design, deviation, trimmed),
         uncalibrated=_staircase(design, deviation, Trim.untouched(design, bias))[:, design.compared],
-        read_std=_read_std(design, device, steps.g, trimmed),
+        read_std=ramp_read_std(design, device, steps.g, trimmed.g_bias, trimmed.gain, conditions),
         writes=g_steps.size + g_bias.size + replaced + trimmed.writes,
     )
     return columns if chosen.copies == 1 else _best(columns, count)
@@ -221,7 +226,7 @@ def _check_window(design: RampDesign, device: Device) -> None:
         )
 
 
-def _deviation(design: RampDesign, error: FloatArray) -> FloatArray:
+def ramp_deviation(design: RampDesign, error: FloatArray) -> FloatArray:
     """Return the error of the cumulated steps, [n, n_clocks + 1], from that of each ramp device [uS]."""
     per_clock = np.add.reduceat(error * design.column.width[design.column.rows("ramp")], design.column.starts, axis=1)
     return np.concatenate([np.zeros((len(error), 1)), np.cumsum(per_clock, axis=1)], axis=1)
@@ -232,10 +237,10 @@ def _staircase(design: RampDesign, deviation: FloatArray, trimmed: Trim) -> Floa
     hold = trimmed.anchor
     error = design.v_per_us * (deviation - deviation[:, hold, None] + trimmed.error_at_anchor[:, None])
     rise = design.ramp - design.ramp[hold] + design.v_per_us * (deviation - deviation[:, hold, None])
-    return _never_falling(design.ramp + error + (trimmed.gain[:, None] - 1.0) * rise, hold)
+    return never_falling(design.ramp + error + (trimmed.gain[:, None] - 1.0) * rise, hold)
 
 
-def _never_falling(values: FloatArray, hold: int) -> FloatArray:
+def never_falling(values: FloatArray, hold: int) -> FloatArray:
     """Return the values without falls, which are due to rounding: no conductance is negative. `hold` stays."""
     before, after = values[:, hold::-1], values[:, hold:]
     return np.concatenate(
@@ -243,12 +248,21 @@ def _never_falling(values: FloatArray, hold: int) -> FloatArray:
     )
 
 
-def _read_std(design: RampDesign, device: Device, g_steps: FloatArray, trimmed: Trim) -> FloatArray:
+def ramp_read_std(
+    design: RampDesign,
+    device: Device,
+    g_steps: FloatArray,
+    g_bias: FloatArray,
+    gain: FloatArray,
+    conditions: ReadConditions = RAMP_CONDITIONS,
+) -> FloatArray:
+    """Return the read noise of columns for the conductances of their devices; see `ProgrammedColumns.read_std`."""
     column = design.column
-    fire = device.read_noise.std(g_steps) * column.width[column.rows("ramp")] * trimmed.gain[:, None]
-    steps = np.sqrt(np.add.reduceat(fire**2, column.starts, axis=1))
-    start = device.read_noise.std(trimmed.g_bias) * column.width[column.rows("bias")]  # they fire together
-    return design.v_per_us * np.concatenate([np.sqrt(np.sum(start**2, axis=1, keepdims=True)), steps], axis=1)
+    width = column.width[column.rows("ramp")] * gain[:, None]
+    steps = np.add.reduceat(charge_variance(device, g_steps, width, conditions), column.starts, axis=1)
+    fire = charge_variance(device, g_bias, column.width[column.rows("bias")], conditions)  # they fire together
+    variance: FloatArray = np.concatenate([np.sum(fire, axis=1, keepdims=True), steps], axis=1)
+    return design.v_per_us * np.sqrt(variance)
 
 
 def _noise_of_thresholds(read_std: FloatArray, design: RampDesign) -> FloatArray:
