@@ -12,7 +12,8 @@ from memramp.devices import Device, resolve_device
 from memramp.errors import InputError
 from memramp.experiments.loading import read_experiment, with_overrides
 from memramp.experiments.ramp_schema import BlockConfig, RampExperimentConfig
-from memramp.peripherals import RampDesign, Realisation, design_ramp, load_density
+from memramp.peripherals import RampDesign, Realisation, design_ramp
+from memramp.peripherals.density import density_for
 from memramp.peripherals.function import Function
 
 
@@ -101,8 +102,7 @@ def load_ramp_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Ram
 
 
 def _design(config: RampExperimentConfig, function: Function, device: Device) -> RampSet:
-    needed = config.density is not None and config.levels in ("lloyd_max", "noise_aware")
-    density = load_density(config.density, function.name) if needed and config.density is not None else None
+    density = density_for(config.levels, config.density, function.name)
 
     def made(realisation: Realisation) -> RampDesign:
         return design_ramp(function, config.bits, config.levels, device, density=density, realisation=realisation)
