@@ -83,7 +83,6 @@ def ramp_from_readback(
         read_std=_read_std(design, g, device),
         uncalibrated=values[design.compared],
         gain=1.0,
-        bias_shortfall=0.0,
         writes=int(steps.size + bias.size),
     )
 
