@@ -86,6 +86,11 @@ def load_ramp_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Ram
         The sentence names the file and the key, or says which ramp cannot be realised and why.
     """
     path, data = read_experiment(path, overrides)
+    return ramp_experiment(path, overrides, data)
+
+
+def ramp_experiment(path: Path, overrides: Sequence[str], data: dict[str, Any]) -> RampExperiment:
+    """Return the ramp experiment that a file's data describe; see `load_ramp_experiment`."""
     where = with_overrides(path, overrides)
     if (kind := data.get("experiment", "network")) != "ramp":
         raise InputError(f"{where}: 'experiment' is {describe(kind)}, this needs 'experiment: ramp'")
