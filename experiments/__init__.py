@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memramp.experiments.loading import Experiment, Point, load_experiment, shipped_experiments
+    from memramp.experiments.manifest import RunInterruptedError
     from memramp.experiments.ramp_loading import RampExperiment, load_ramp_experiment
     from memramp.experiments.ramp_runner import RampReporter, RampResult, run_ramp_experiment
     from memramp.experiments.results import PointSummary, Row
-    from memramp.experiments.runner import Reporter, RunInterruptedError, RunResult, run_experiment
+    from memramp.experiments.runner import Reporter, RunResult, run_experiment
     from memramp.experiments.schema import ExperimentConfig
 
 _PLACES = {
@@ -31,7 +32,7 @@ _PLACES = {
     "RampResult": "ramp_runner",
     "Reporter": "runner",
     "Row": "results",
-    "RunInterruptedError": "runner",
+    "RunInterruptedError": "manifest",
     "RunResult": "runner",
     "load_experiment": "loading",
     "load_ramp_experiment": "ramp_loading",

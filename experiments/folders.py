@@ -28,6 +28,14 @@ def check_vacant(out: Path) -> None:
             raise InputError(f"{out}: the folder is not empty (it holds '{held[0]}'); choose another one (--out)")
 
 
+def vacant(out: Path | str | None) -> Path | None:
+    """Return the folder that a run was given, if any; see `check_vacant`."""
+    if out is None:
+        return None
+    check_vacant(Path(out))
+    return Path(out)
+
+
 def make_folder(out: Path | None, name: str) -> Path:
     """Make the folder of a run: `out`, or runs/NAME-001 with the next number that is free.
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from memramp.config import describe
 from memramp.errors import InputError
-from memramp.experiments.loading import Experiment, load_experiment, read_experiment, with_overrides
-from memramp.experiments.ramp_loading import RampExperiment, load_ramp_experiment
+from memramp.experiments.loading import Experiment, network_experiment, read_experiment, with_overrides
+from memramp.experiments.ramp_loading import RampExperiment, ramp_experiment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,14 +29,15 @@ def load_any(path: Path | str, overrides: Sequence[str] = ()) -> Experiment | Ra
     Raises
     ------
     InputError
-        No such kind, or what `load_experiment` and `load_ramp_experiment` refuse.
+        No such kind, or what `memramp.experiments.loading.load_experiment` and
+        `memramp.experiments.ramp_loading.load_ramp_experiment` refuse.
     """
     found, data = read_experiment(path, overrides)
     kind = data.get("experiment", KINDS[0])
     if kind not in KINDS:
         where = with_overrides(found, overrides)
         raise InputError(f"{where}: 'experiment' is {describe(kind)}, allowed: {', '.join(KINDS)}")
-    return load_ramp_experiment(path, overrides) if kind == "ramp" else load_experiment(path, overrides)
+    return (ramp_experiment if kind == "ramp" else network_experiment)(found, overrides, data)
 
 
 def run_any(path: Path | str, overrides: Sequence[str], out: Path | None, console: "Console") -> None:

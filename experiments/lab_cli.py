@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memramp.defaults import INL_LIMIT
 from memramp.experiments.commands import (
     Force,
     Seed,
@@ -69,7 +70,7 @@ def check(
     ramp: Annotated[
         str | None, typer.Option(metavar="NAME", help="Ramp that was measured; default: all of the table.")
     ] = None,
-    inl_limit: Annotated[float, typer.Option(metavar="LSB", help="Largest |INL| of a ramp that passes.")] = 1.0,
+    inl_limit: Annotated[float, typer.Option(metavar="LSB", help="Largest |INL| of a ramp that passes.")] = INL_LIMIT,
     stuck_margin: Annotated[
         str | None,
         typer.Option(metavar='"3 uS"', help="Nearness to g_min or g_max of stuck devices; default: 2 % of the window."),

@@ -56,14 +56,25 @@ def _findings(programmed: TableRamp, ramp: RampCheck) -> list[tuple[str, str]]:
     lines = []
     if ramp.missing_codes:
         lines.append(("codes missing", _listed(ramp.missing_codes)))
-    if ramp.stuck:
-        lines.append(("seem stuck", _rows(ramp.stuck)))
+    lines += _stuck(programmed, ramp)
     others = tuple(row for row in ramp.out_of_tolerance if row not in ramp.stuck)
     if others:
         lines.append(("out of tolerance", _rows(others)))
     if lines or not ramp.passed:
         lines.append(("mid-scale error", f"{ramp.mid_scale_error:.4g} pre-activation"))
     return lines if ramp.passed else [*lines, *_proposals(programmed, ramp)]
+
+
+def _stuck(programmed: TableRamp, ramp: RampCheck) -> list[tuple[str, str]]:
+    """Return a line for each sort of stuck device: those that fire, those that spares replaced, and spares."""
+    firing = sum(row.role != "spare" for row in programmed.rows)  # at first these have the first rows
+    idle = [row for row in ramp.stuck if programmed.rows[row].role == "spare"]
+    sorts = {
+        "seem stuck": [row for row in ramp.stuck if row not in idle],
+        "replaced": [row for row in idle if row < firing],
+        "stuck spares": [row for row in idle if row >= firing],
+    }
+    return [(label, _rows(rows)) for label, rows in sorts.items() if rows]
 
 
 def _proposals(programmed: TableRamp, ramp: RampCheck) -> list[tuple[str, str]]:

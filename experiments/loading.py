@@ -117,6 +117,11 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
         The sentence names file, key and, in a sweep, the point.
     """
     path, data = read_experiment(path, overrides)
+    return network_experiment(path, overrides, data)
+
+
+def network_experiment(path: Path, overrides: Sequence[str], data: dict[str, Any]) -> Experiment:
+    """Return the experiment that a file's data describe, as `read_experiment` gives them; see `load_experiment`."""
     where = with_overrides(path, overrides)
     if (kind := data.get("experiment", "network")) != "network":
         raise InputError(f"{where}: 'experiment' is {describe(kind)}, this needs an experiment with a network")

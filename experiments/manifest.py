@@ -3,7 +3,8 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +26,10 @@ Status = Literal["running", "complete", "interrupted"]
 _LIBRARIES = ("numpy", "numba", "scipy")
 
 
+class RunInterruptedError(KeyboardInterrupt):
+    """The user stopped a run; the text says what is kept."""
+
+
 class Manifest:
     """The manifest of a run; its clock starts when it is made."""
 
@@ -32,6 +37,32 @@ class Manifest:
         self._path = path
         self._start = monotonic()
         self._about = about
+
+    @contextmanager
+    def keeping(self, rows: Sequence[object], kept: Callable[[], str]) -> Iterator[None]:
+        """Tell how the run goes that is done meanwhile: running, then complete or interrupted.
+
+        Parameters
+        ----------
+        rows : sequence
+            Rows that are done, to which the run adds.
+        kept : callable
+            Called after Ctrl-C; returns what is kept, for the message.
+
+        Raises
+        ------
+        RunInterruptedError
+            Ctrl-C.
+        """
+        self.write("running", len(rows))
+        try:
+            yield
+        except BaseException as error:
+            self.write("interrupted", len(rows))
+            if isinstance(error, KeyboardInterrupt):
+                raise RunInterruptedError(f"interrupted: {kept()}") from None
+            raise
+        self.write("complete", len(rows))
 
     def write(self, status: Status, rows: int) -> None:
         """Write the manifest as things stand."""

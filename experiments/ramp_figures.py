@@ -14,9 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from memramp.experiments.figures import to_png
 from memramp.experiments.ramp_loading import RampExperiment
 from memramp.experiments.ramp_results import BlockSummary, ColumnRow, Reference, VReadRow
-from memramp.experiments.ramp_runner import RampResult, signal_to_reference
+from memramp.experiments.ramp_runner import RampResult
 from memramp.experiments.ramp_schema import BEFORE, IDEAL, ColumnCalibration, RampExperimentConfig, VReadConfig
-from memramp.peripherals import RampDesign
+from memramp.experiments.ramp_v_read import converter_at
+from memramp.peripherals import CircuitConfig, RampDesign
 from memramp.peripherals.function import FloatArray
 
 MAX_COLUMNS = 16
@@ -231,15 +232,15 @@ def plot_v_read(design: RampDesign, rows: Sequence[VReadRow], config: VReadConfi
 
 def _draw_curves(axes: Axes, design: RampDesign, config: VReadConfig, reference: Reference) -> None:
     reach = config.range or 1.15 * design.levels.range
-    v = np.linspace(-reach, reach, 2001)
+    v, circuit = np.linspace(-reach, reach, 2001), CircuitConfig(v_read=config.nominal)
+    rng = np.random.default_rng(0)  # draws nothing: the comparators are ideal
     for v_read, style in (
         (config.values[0], {"color": _LOW, "lw": 1.4, "zorder": 2.1}),
         (config.nominal, {**_IDEAL, "lw": 3.0}),
         (config.values[-1], {"color": _HIGH, "lw": 1.4, "ls": "--", "zorder": 2.2}),
     ):
-        ratio = signal_to_reference(v_read, config.nominal, reference)
-        counts = np.searchsorted(design.thresholds, ratio * v, side="right")
-        axes.plot(v, design.outputs[counts], **style, label=f"{v_read:g} V")
+        placed = converter_at(design, design.thresholds, reference, v_read, circuit, v.size, rng)
+        axes.plot(v, placed.decode(placed.convert(v[None])[0]), **style, label=f"{v_read:g} V")
 
 
 def _draw_shift(axes: Axes, rows: Sequence[VReadRow], key: str) -> None:

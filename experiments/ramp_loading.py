@@ -12,7 +12,8 @@ from memramp.devices import Device, resolve_device
 from memramp.errors import InputError
 from memramp.experiments.loading import read_experiment, with_overrides
 from memramp.experiments.ramp_schema import BlockConfig, RampExperimentConfig
-from memramp.peripherals import RampDesign, Realisation, design_ramp, load_density
+from memramp.peripherals import RampDesign, Realisation, design_ramp
+from memramp.peripherals.density import density_for
 from memramp.peripherals.function import Function
 
 
@@ -85,6 +86,11 @@ def load_ramp_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Ram
         The sentence names the file and the key, or says which ramp cannot be realised and why.
     """
     path, data = read_experiment(path, overrides)
+    return ramp_experiment(path, overrides, data)
+
+
+def ramp_experiment(path: Path, overrides: Sequence[str], data: dict[str, Any]) -> RampExperiment:
+    """Return the ramp experiment that a file's data describe; see `load_ramp_experiment`."""
     where = with_overrides(path, overrides)
     if (kind := data.get("experiment", "network")) != "ramp":
         raise InputError(f"{where}: 'experiment' is {describe(kind)}, this needs 'experiment: ramp'")
@@ -101,8 +107,7 @@ def load_ramp_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Ram
 
 
 def _design(config: RampExperimentConfig, function: Function, device: Device) -> RampSet:
-    needed = config.density is not None and config.levels in ("lloyd_max", "noise_aware")
-    density = load_density(config.density, function.name) if needed and config.density is not None else None
+    density = density_for(config.levels, config.density, function.name)
 
     def made(realisation: Realisation) -> RampDesign:
         return design_ramp(function, config.bits, config.levels, device, density=density, realisation=realisation)

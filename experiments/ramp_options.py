@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from memramp.defaults import INL_LIMIT
 from memramp.errors import InputError
 from memramp.experiments.option_values import conductance, conductances, device, numbers, pair, whole_numbers
 
@@ -220,7 +221,7 @@ class CalibrationOptions:
 class LimitOptions:
     """What makes a column a good one."""
 
-    inl_limit: Annotated[float, typer.Option(metavar="LSB", help="Largest |INL| of a good column.")] = 0.5
+    inl_limit: Annotated[float, typer.Option(metavar="LSB", help="Largest |INL| of a good column.")] = INL_LIMIT
     dnl_limit: Annotated[
         float | None, typer.Option(metavar="LSB", help="Largest |DNL| of a good column; default: any.")
     ] = None

@@ -1,15 +1,12 @@
 """Running a ramp experiment: columns before and after calibration, and the read voltage varied."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from memramp.crossbar import CrossbarConfig
-from memramp.experiments.folders import check_vacant, make_folder
+from memramp.experiments.folders import make_folder, vacant
 from memramp.experiments.manifest import Manifest, about_run
 from memramp.experiments.ramp_loading import RampExperiment, RampSet
 from memramp.experiments.ramp_results import (
@@ -18,25 +15,18 @@ from memramp.experiments.ramp_results import (
     V_READ_HEADINGS,
     BlockSummary,
     ColumnRow,
-    Reference,
     VReadRow,
     column_row,
     ideal_row,
     summarise,
     summary_data,
 )
-from memramp.experiments.ramp_schema import BEFORE, IDEAL, VReadConfig
+from memramp.experiments.ramp_schema import BEFORE
+from memramp.experiments.ramp_v_read import vary_v_read
 from memramp.experiments.results import TableFile, to_json
-from memramp.experiments.runner import RunInterruptedError
 from memramp.files import write_atomically
-from memramp.peripherals import CircuitConfig, Converter, program_ramp, with_circuit
-from memramp.peripherals.circuit import ComparatorConfig
-from memramp.peripherals.environment import EnvironmentConfig
-from memramp.peripherals.function import FloatArray
-from memramp.peripherals.reference import Reference as ThresholdReference
+from memramp.peripherals import program_ramp
 from memramp.streams import Streams
-
-_ROOM_TEMPERATURE = 300.0  # K; it stays as it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +86,9 @@ def run_ramp_experiment(
     RunInterruptedError
         Ctrl-C. The rows that were finished are kept.
     """
-    report = report or RampReporter()
-    out = None if out is None else Path(out)
-    if out is not None:
-        check_vacant(out)
-    try:
-        return _Run(experiment, make_folder(out, experiment.config.name), report).complete()
-    finally:
-        report.close()
+    folder = vacant(out)
+    with closing(report or RampReporter()) as told:
+        return _Run(experiment, make_folder(folder, experiment.config.name), told).complete()
 
 
 @dataclass(eq=False)
@@ -115,21 +100,16 @@ class _Run:
 
     def complete(self) -> RampResult:
         manifest = Manifest(self.folder / "manifest.json", about_ramps(self.experiment))
-        manifest.write("running", 0)
-        try:
+        with manifest.keeping(self.rows, self._kept):
             self.report.start(self.experiment)
             self._program()
             result = self._summarise(self._vary())
             self._draw(result)
-        except BaseException as error:
-            manifest.write("interrupted", len(self.rows))
-            if isinstance(error, KeyboardInterrupt):
-                kept = f"{len(self.rows)} of {self.experiment.rows} rows are kept in {self.folder / 'results.csv'}"
-                raise RunInterruptedError(f"interrupted: {kept}") from None
-            raise
-        manifest.write("complete", len(self.rows))
         self.report.finish(self.experiment, result)
         return result
+
+    def _kept(self) -> str:
+        return f"{len(self.rows)} of {self.experiment.rows} rows are kept in {self.folder / 'results.csv'}"
 
     def _program(self) -> None:
         with (
@@ -201,97 +181,3 @@ def _column(experiment: RampExperiment, part: RampSet, number: int, column: int)
         # The same stream again: calibrations are compared on the same devices.
         ramp = program_ramp(design, device, streams.generator(name, "column", column), entry.plain)
         yield column_row(name, block.name, column, entry.label, ramp)
-
-
-def vary_v_read(
-    rows: Sequence[ColumnRow], config: VReadConfig, calibration: str, streams: Streams
-) -> list[VReadRow]:
-    """Return how codes move with the read voltage, for the ideal ramps and for the calibrated columns of each block.
-
-    Devices are ohmic, so that a read voltage of s times the nominal one scales the signal by s. A ramp that is made by
-    the same voltage scales with it (``tracking``); a reference of its own stays where it is (``fixed``).
-
-    Parameters
-    ----------
-    rows : sequence of ColumnRow
-        As yielded by `evaluate`.
-    config : VReadConfig
-        Read voltages and inputs.
-    calibration : str
-        Name of the calibration whose columns are taken.
-    streams : Streams
-        Source of the comparators' offsets; one comparator for each input of each column.
-    """
-    taken = [row for row in rows if row.block == IDEAL or row.calibration == calibration]
-    groups = dict.fromkeys((row.function, row.block) for row in taken)
-    references: tuple[Reference, ...] = ("tracking", "fixed")
-    return [
-        _at_v_read([row for row in taken if (row.function, row.block) == group], reference, v_read, config, streams)
-        for group in groups
-        for reference in references
-        for v_read in config.values
-    ]
-
-
-def _at_v_read(
-    rows: Sequence[ColumnRow], reference: Reference, v_read: float, config: VReadConfig, streams: Streams
-) -> VReadRow:
-    first = rows[0]
-    reach = config.range or first.design.levels.range
-    inputs = np.linspace(-reach, reach, config.points)
-    shifts = [
-        _codes(row, inputs, reference, v_read, config, streams)
-        - _codes(row, inputs, reference, config.nominal, config, streams)
-        for row in rows
-    ]
-    errors = np.abs(np.stack(shifts))
-    return VReadRow(
-        first.function,
-        first.block,
-        reference,
-        v_read,
-        inputs=errors.size,
-        total=int(errors.sum()),
-        largest=int(errors.max()),
-        changed=int(np.count_nonzero(errors)),
-    )
-
-
-def signal_to_reference(v_read: float, nominal: float, reference: Reference) -> float:
-    """Return by how much the signal grows relative to the thresholds; a comparator feels nothing but this ratio.
-
-    Parameters
-    ----------
-    v_read, nominal : float
-        Read voltage, and the one at which a fixed reference is right [V].
-    reference : {"tracking", "fixed"}
-        Whether the thresholds scale with the read voltage.
-    """
-    environment = EnvironmentConfig(v_read=v_read)
-    signal, thresholds = environment.factors(nominal, _ROOM_TEMPERATURE, tracks=reference == "tracking")
-    return signal / thresholds
-
-
-def _codes(
-    row: ColumnRow, inputs: FloatArray, reference: Reference, v_read: float, config: VReadConfig, streams: Streams
-) -> NDArray[np.int64]:
-    """Return the codes of inputs at a read voltage: the column's thresholds in the converter's own circuit."""
-    design, count = row.design, row.thresholds.size
-    converter = Converter(
-        function=design.function,
-        base=row.thresholds.astype(np.float32),
-        read_std=np.zeros(count, np.float32),
-        outputs=design.outputs.astype(np.float32),
-        codes=design.levels.codes,
-        reference=ThresholdReference(tracks=reference == "tracking"),
-    )
-    circuit = CircuitConfig(v_read=config.nominal, comparator=ComparatorConfig(offset_std=config.offset_std))
-    placed = with_circuit(
-        converter,
-        circuit,
-        CrossbarConfig().scale,
-        columns=inputs.size,
-        rng=streams.generator("comparators", row.function, row.block, row.column or 0),
-        environment=EnvironmentConfig(v_read=v_read),
-    )
-    return np.asarray(placed.counter_reading(placed.convert(inputs[None])[0]), dtype=np.int64)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from memramp.config import StrictModel
+from memramp.defaults import INL_LIMIT
 from memramp.devices import Device, DeviceConfig, override_device
 from memramp.devices.noise import Fraction
 from memramp.experiments.schema import RunKeys
@@ -175,7 +176,7 @@ class RampExperimentConfig(RunKeys):
     v_read: VReadConfig | None = None
     """The read voltage is varied; None: it is not."""
 
-    inl_limit: Annotated[float, Field(gt=0, le=1e6, strict=True)] = 1.0
+    inl_limit: Annotated[float, Field(gt=0, le=1e6, strict=True)] = INL_LIMIT
     """Columns within it are counted: in their mean, and in their largest INL [LSB]."""
 
     @model_validator(mode="before")

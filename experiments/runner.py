@@ -1,10 +1,11 @@
 """Running an experiment: every point in floating point, with ideal devices, and on a number of chips."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memramp.experiments.folders import check_vacant, make_folder
+from memramp.experiments.folders import make_folder, vacant
 from memramp.experiments.loading import Experiment
 from memramp.experiments.manifest import Manifest, about_network
 from memramp.experiments.preparation import PreparedPoint, prepare
@@ -48,10 +49,6 @@ class Reporter:
         """End what is shown, also after an error."""
 
 
-class RunInterruptedError(KeyboardInterrupt):
-    """The user stopped a run; the text says what is kept."""
-
-
 def run_experiment(
     experiment: Experiment, out: Path | str | None = None, report: Reporter | None = None
 ) -> RunResult:
@@ -76,15 +73,10 @@ def run_experiment(
     RunInterruptedError
         Ctrl-C. The rows that were finished are kept.
     """
-    report = report or Reporter()
-    out = None if out is None else Path(out)
-    if out is not None:
-        check_vacant(out)
-    try:
-        prepared = prepare(experiment, report.note)
-        return _Run(experiment, prepared, make_folder(out, experiment.config.name), report).complete()
-    finally:
-        report.close()
+    folder = vacant(out)
+    with closing(report or Reporter()) as told:
+        prepared = prepare(experiment, told.note)
+        return _Run(experiment, prepared, make_folder(folder, experiment.config.name), told).complete()
 
 
 @dataclass(eq=False)
@@ -101,20 +93,13 @@ class _Run:
 
     def complete(self) -> RunResult:
         manifest = Manifest(self.folder / "manifest.json", about_network(self.experiment, self.prepared))
-        manifest.write("running", 0)
-        try:
+        with manifest.keeping(self.rows, self._kept):
             self.report.start(self.experiment, self.prepared, self.total)
             if not any(cache_folder().iterdir()):
                 self.report.note("compiling, once after an installation")
             self._evaluate()
             result = self._summarise()
             self._draw(result)
-        except BaseException as error:
-            manifest.write("interrupted", len(self.rows))
-            if isinstance(error, KeyboardInterrupt):
-                raise self._interruption() from None
-            raise
-        manifest.write("complete", len(self.rows))
         self.report.finish(result)
         return result
 
@@ -138,11 +123,10 @@ class _Run:
         for name, content in draw_all(self.experiment, self.prepared, result):
             write_atomically(self.folder / "figures" / name, content)
 
-    def _interruption(self) -> RunInterruptedError:
+    def _kept(self) -> str:
         if len(summarise(self.rows)) > 0:
             self._summarise()
-        kept = f"{len(self.rows)} of {self.total} rows are kept in {self.folder / 'results.csv'}"
-        return RunInterruptedError(f"interrupted: {kept}")
+        return f"{len(self.rows)} of {self.total} rows are kept in {self.folder / 'results.csv'}"
 
 
 def evaluate(prepared: Sequence[PreparedPoint], seed: int, chips: int) -> Iterator[Row]:

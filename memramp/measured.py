@@ -11,24 +11,32 @@ from memramp.errors import InputError
 from memramp.quantities import MAX_MICROSIEMENS
 
 _SIEMENS = 1e-2  # uS: what lies below it altogether, where more than 1 uS is wanted, was measured in siemens
+_REMEDIES = {
+    "": "rename it if they are",
+    "s": "multiply by 1e6",
+    "siemens": "multiply by 1e6",
+    "ns": "divide by 1000",
+    "ms": "multiply by 1000",
+}
 _WRITTEN = 0.2  # of the largest target: smaller ones say little about the unit
 
 
 def check_unit_of_header(content: bytes, where: str) -> list[str]:
-    """Return the cells of a header, as far as it can be read; siemens are refused.
+    """Return the cells of a header, as far as it can be read; another unit than uS, or none, is refused.
 
     Raises
     ------
     InputError
-        The header has conductances in siemens.
+        The header has conductances in another unit, or without one.
     """
     lines = (line.strip() for line in content.decode("utf-8-sig", "replace").splitlines())
     header = next((line for line in lines if line and not line.startswith("#")), "")
     cells = [cell.strip().strip('"') for cell in re.split("[,;\t]", header)]
     for cell in cells:
-        if re.fullmatch(r"measured_?(S|siemens|nS|mS)?", cell, re.IGNORECASE) and cell != "measured_uS":
-            unit = "in uS, under the header measured_uS; multiply siemens by 1e6"
-            raise InputError(f"{where}: conductances are expected {unit}, found the column {cell}")
+        if found := re.fullmatch(r"measured_?(S|siemens|nS|mS)?", cell, re.IGNORECASE):
+            remedy = _REMEDIES[(found[1] or "").lower()]
+            expected = "conductances are expected in uS, under the header measured_uS"
+            raise InputError(f"{where}: {expected}, found the column {cell}; {remedy}")
     return cells
 
 
@@ -98,7 +106,7 @@ def check_unit(measured: ArrayLike, target: ArrayLike, where: str) -> None:
 
 
 def whole_number(cells: dict[str, str], column: str, place: str) -> int:
-    """Return the whole number in a column.
+    """Return the whole number in a column, which is not negative.
 
     Raises
     ------
@@ -106,7 +114,7 @@ def whole_number(cells: dict[str, str], column: str, place: str) -> int:
         It is none.
     """
     if not re.fullmatch(r"[0-9]{1,9}", cells[column]):
-        raise InputError(f"{place}: {column} must be a whole number, found {cells[column][:60]!r}")
+        raise InputError(f"{place}: {column} must be a whole number from 0 to 999999999, found {cells[column][:60]!r}")
     return int(cells[column])
 
 

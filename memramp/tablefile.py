@@ -107,8 +107,8 @@ def read_tensors(content: bytes, where: str) -> tuple[dict[str, NDArray[Any]], d
     return tensors, dict(header.get("__metadata__", {}))
 
 
-def parse_json(text: str, where: str) -> Any:
-    """Return what JSON text stands for; keys that stand twice, NaN and infinities are refused.
+def parse_json(text: str | bytes, where: str) -> Any:
+    """Return what JSON text, or its UTF-8 bytes, stand for; keys that stand twice, NaN and infinities are refused.
 
     Raises
     ------
@@ -116,9 +116,12 @@ def parse_json(text: str, where: str) -> Any:
         Says what was found.
     """
     try:
+        text = text if isinstance(text, str) else text.decode("utf-8")
         return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse_constant)
     except RecursionError:
         raise InputError(f"{where}: nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not UTF-8 text (byte {error.start})") from None
     except ValueError as error:
         raise InputError(f"{where}: not JSON: {error}") from None
 

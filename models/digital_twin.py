@@ -30,7 +30,7 @@ def network_ramp_table(hardware: HardwareConfig, tolerance: float | None = None)
     Parameters
     ----------
     hardware : HardwareConfig
-        Activation and devices.
+        Activation, the devices that the ramps were designed for, and those that will be written.
     tolerance : float or None
         Half the verify window; None: as `memramp.devices.tolerance.write_tolerance` says [uS].
 
@@ -41,9 +41,8 @@ def network_ramp_table(hardware: HardwareConfig, tolerance: float | None = None)
     """
     if hardware.activation.kind != "nladc":
         raise InputError(f"activation.kind is '{hardware.activation.kind}', which has no ramps; ramps need 'nladc'")
-    device = hardware.devices_of_ramp
-    designs = {name: design_converter(hardware.activation, name, device) for name in FUNCTIONS}
-    return ramp_table(designs, device, tolerance=tolerance)
+    designs = {name: design_converter(hardware.activation, name, hardware.design_device) for name in FUNCTIONS}
+    return ramp_table(designs, hardware.devices_of_ramp, tolerance=tolerance)
 
 
 def network_weight_table(

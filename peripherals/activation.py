@@ -12,18 +12,16 @@ from memramp.peripherals.aged_ramp import age_converter
 from memramp.peripherals.calibration import Calibration, CalibrationConfig
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.converter import Converter, uniform_adc
-from memramp.peripherals.density import Density, load_density
+from memramp.peripherals.density import Density, density_for
 from memramp.peripherals.design import design_ramp
 from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.functions import get_function
-from memramp.peripherals.levels import MAX_BITS, LevelsKind, check_bits, ideal_levels
+from memramp.peripherals.levels import DATA_DRIVEN, MAX_BITS, LevelsKind, check_bits, ideal_levels
 from memramp.peripherals.placement import check_data_bits
 from memramp.peripherals.programmed_ramp import program_ramp
 from memramp.peripherals.ramp import RampDesign, Realisation
 from memramp.peripherals.ramp_noise import check_ramp_device
 from memramp.quantities import NonNegativeMicrosiemens
-
-_DATA_DRIVEN = ("lloyd_max", "noise_aware")
 
 
 class ActivationConfig(StrictModel):
@@ -65,7 +63,7 @@ class ActivationConfig(StrictModel):
             raise ValueError("range belongs to kind 'uniform_adc'; the range of 'nladc' follows from its levels")
         if self.kind == "nladc" or self.range is None:
             check_bits(self.bits, self.levels)
-        if self.levels in _DATA_DRIVEN:
+        if self.levels in DATA_DRIVEN:
             self._check_data_driven()
         return self
 
@@ -95,8 +93,7 @@ def design_converter(config: ActivationConfig, function: str, device: Device) ->
         The ramp cannot be realised in the device's window, an unknown function, no such density, or telegraph noise.
     """
     check_ramp_device(device)
-    needed = config.density is not None and config.levels in _DATA_DRIVEN
-    density = load_density(config.density, function) if needed and config.density is not None else None
+    density = density_for(config.levels, config.density, function)
     if config.levels == "noise_aware" and config.levels_sigma is not None:
         expected = {"prog_noise": ConstantNoise(sigma=config.levels_sigma), "read_noise": NoNoise()}
         device = device.model_copy(update=expected)
@@ -113,7 +110,7 @@ def _design(
     device: Device,
     density: Density | None,
 ) -> RampDesign:
-    grid = output_bits if levels in _DATA_DRIVEN else None
+    grid = output_bits if levels in DATA_DRIVEN else None
     return design_ramp(
         function, bits, levels, device, density=density, output_bits=grid, realisation=realisation
     )

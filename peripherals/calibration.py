@@ -113,9 +113,6 @@ class Trim:
     g_bias: FloatArray
     """Conductances that the bias devices hold, [n, n_bias] [uS]."""
 
-    shortfall: FloatArray
-    """Conductance that would have had to be taken from empty bias devices, [n] [uS]."""
-
     writes: IntArray
     """Writes that it took, [n]."""
 
@@ -124,7 +121,7 @@ class Trim:
         """Return what is the case after programming; the errors are counted from the start value."""
         n = len(bias.g)
         excess = np.sum(bias.g - design.g_bias, axis=1) * _bias_width(design)
-        return cls(0, -excess, np.ones(n), bias.g, np.zeros(n), np.zeros(n, np.int64))
+        return cls(0, -excess, np.ones(n), bias.g, np.zeros(n, np.int64))
 
     def pick(self, which: IntArray) -> "Trim":
         """Return the trim of some of the columns."""
@@ -133,7 +130,6 @@ class Trim:
             self.error_at_anchor[which],
             self.gain[which],
             self.g_bias[which],
-            self.shortfall[which],
             self.writes[which],
         )
 
@@ -179,8 +175,7 @@ def trim(
     held = width * np.sum(g_bias, axis=1)
     # Where the devices can hold what is wanted, their sum is that but for rounding; taken as it is, nothing is left.
     error = np.where(healthy.any(axis=1) & (wanted >= 0.0), 0.0, total - held)
-    shortfall = np.where(healthy.any(axis=1), np.maximum(-wanted, 0.0), 0.0)
-    trimmed = Trim(anchor, error, gain, g_bias, shortfall, healthy.sum(axis=1))
+    trimmed = Trim(anchor, error, gain, g_bias, healthy.sum(axis=1))
     return trimmed if calibration.tolerance is None else _retry(trimmed, device, healthy, width, calibration, rng)
 
 
@@ -195,8 +190,9 @@ def _slope(design: RampDesign, deviation: FloatArray) -> tuple[int, FloatArray]:
     upper = design.first + count - 1 - int(_TWO_POINTS * count)
     wanted = (design.ramp[upper] - design.ramp[lower]) / design.v_per_us
     found = wanted + deviation[:, upper] - deviation[:, lower]
-    # A single threshold has no slope to set.
-    return lower, np.clip(wanted / np.maximum(found, wanted / _GAINS[1]), *_GAINS) if wanted > 0 else 0 * found + 1
+    if wanted <= 0.0:  # a single threshold has no slope to set
+        return lower, np.ones_like(found)
+    return lower, np.clip(wanted / np.maximum(found, wanted / _GAINS[1]), *_GAINS)
 
 
 def _retry(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memramp.defaults import INL_LIMIT
 from memramp.errors import InputError
 from memramp.peripherals.function import FloatArray
 from memramp.peripherals.linearity import inl_dnl, missing_codes
@@ -115,7 +116,7 @@ class CheckReport:
 
 
 def check_readback(
-    table: RampTable, readback: Readback, inl_limit: float = 0.5, *, stuck_margin: float | None = None
+    table: RampTable, readback: Readback, inl_limit: float = INL_LIMIT, *, stuck_margin: float | None = None
 ) -> CheckReport:
     """Check programmed ramp columns.
 
@@ -127,20 +128,30 @@ def check_readback(
         Largest |INL| of a ramp that passes [LSB].
     stuck_margin : float or None
         A device is taken to be stuck if it is out of its tolerance and so near to g_min or g_max; None: 2 % of the
-        window [uS].
+        window; less than half of it [uS].
 
     Raises
     ------
     InputError
-        A limit or margin that is not positive.
+        A limit or margin that is not positive, or a margin that leaves no place for healthy devices.
     """
     for name, value in (("INL limit", inl_limit), ("stuck margin", stuck_margin)):
         if value is not None and not 0.0 < value < math.inf:
             raise InputError(f"the {name} must be a positive number, found {value:g}")
+    if stuck_margin is not None:
+        for name in readback.measured:
+            _check_margin(table.ramp(name), stuck_margin)
     found = {
         name: _check(table.ramp(name), g, inl_limit, stuck_margin) for name, g in readback.measured.items()
     }
     return CheckReport(found, inl_limit)
+
+
+def _check_margin(ramp: TableRamp, margin: float) -> None:
+    low, high = ramp.settings.g_min_uS, ramp.settings.g_max_uS
+    if not 2.0 * margin < high - low:
+        window = f"the window of the ramp {ramp.name}, {low:g} to {high:g} uS"
+        raise InputError(f"the stuck margin must be less than half {window}, found {margin:g} uS")
 
 
 def _check(ramp: TableRamp, g: FloatArray, inl_limit: float, margin: float | None) -> RampCheck:

@@ -2,7 +2,7 @@
 
 Both turn the pre-activations of a batch into codes by first crossing (code c: c thresholds are <= v) and codes into
 values of the activation function; they differ in their thresholds, outputs and noise only, so one class serves both.
-What a real circuit and its surroundings add is put in by `memramp.peripherals.circuit.with_circuit`.
+What a real circuit and its surroundings add is put in by `memramp.peripherals.circuit_effects.with_circuit`.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,6 @@
 """How often a converter meets which pre-activation: what data-driven placements of levels optimise for."""
 
 import json
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -16,10 +15,17 @@ from memramp.config import StrictModel, validate
 from memramp.errors import InputError
 from memramp.files import read_limited, write_atomically
 from memramp.peripherals.function import FloatArray, Span
+from memramp.peripherals.levels import DATA_DRIVEN, LevelsKind
+from memramp.tablefile import parse_json
 
 MAX_BYTES = 5_000_000
+MAX_INPUT = 1e6
+"""Largest magnitude of a pre-activation in a density, as of the ranges of converters."""
+
+_MAX_COUNT = 10**15  # doubles hold such counts exactly; no recording comes near it
 _BINS = 512
 _TAILS = 1e-4  # of the samples on either side lie outside the bins and are counted in the outermost
+_Input = Annotated[float, Field(ge=-MAX_INPUT, le=MAX_INPUT)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +62,11 @@ def normal_density(mean: float, std: float) -> Density:
     Raises
     ------
     InputError
-        The standard deviation is not positive, or a number is not finite.
+        The standard deviation is not positive, or a number is not finite or beyond `MAX_INPUT`.
     """
-    if not (math.isfinite(mean) and 0.0 < std < math.inf):
-        raise InputError(f"a normal density needs a finite mean and a positive standard deviation, found {mean}, {std}")
+    if not (abs(mean) <= MAX_INPUT and 0.0 < std <= MAX_INPUT):
+        allowed = f"a mean of -{MAX_INPUT:g} to {MAX_INPUT:g} and a positive standard deviation up to {MAX_INPUT:g}"
+        raise InputError(f"a normal density needs {allowed}, found {mean:g} and {std:g}")
     z = np.linspace(-5.0, 5.0, 2 * _BINS + 1)
     weights = np.exp(-0.5 * z**2)
     return Density(mean + std * z, weights / weights.sum(), f"normal, mean {mean:g}, standard deviation {std:g}")
@@ -68,13 +75,15 @@ def normal_density(mean: float, std: float) -> Density:
 class Histogram(StrictModel):
     """Counts of pre-activations in bins of equal width."""
 
-    lo: float
+    lo: _Input
     """Lower edge of the first bin [pre-activation]."""
 
-    hi: float
+    hi: _Input
     """Upper edge of the last bin [pre-activation]."""
 
-    counts: Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=16, max_length=100_000)]
+    counts: Annotated[
+        list[Annotated[int, Field(ge=0, le=_MAX_COUNT, strict=True)]], Field(min_length=16, max_length=100_000)
+    ]
     """Number of pre-activations in each bin; those beyond the edges are in the outermost."""
 
     @model_validator(mode="after")
@@ -114,11 +123,11 @@ def histogram(samples: ArrayLike) -> Histogram:
     Raises
     ------
     InputError
-        No samples, samples that are all alike, or not finite.
+        No samples, samples that are all alike, or not finite, or beyond `MAX_INPUT`.
     """
     values = np.asarray(samples, dtype=np.float64).ravel()
-    if values.size == 0 or not np.isfinite(values).all():
-        raise InputError("recorded pre-activations must be finite numbers, and at least one")
+    if values.size == 0 or not (np.abs(values) <= MAX_INPUT).all():
+        raise InputError(f"recorded pre-activations must be numbers up to {MAX_INPUT:g}, and at least one")
     lo, hi = np.quantile(values, [_TAILS, 1.0 - _TAILS])
     if not lo < hi:
         raise InputError(f"recorded pre-activations are all {lo:g}; levels cannot be placed for them")
@@ -157,6 +166,11 @@ def load_recording(name: str) -> Recording:
             raise InputError(f"unknown density '{name}', allowed: {known}, normal:MEAN,STD, or a .json file")
         return _read(shipped[name])
     return _read(Path(name))
+
+
+def density_for(levels: LevelsKind, name: str | None, function: str) -> Density | None:
+    """Return the density that a placement of levels needs, see `load_density`; None where it makes no use of one."""
+    return load_density(name, function) if name is not None and levels in DATA_DRIVEN else None
 
 
 def load_density(name: str, function: str) -> Density:
@@ -199,9 +213,4 @@ def _two_numbers(text: str) -> tuple[float, float]:
 
 
 def _read(path: Path) -> Recording:
-    content = read_limited(path, MAX_BYTES)
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}: not a recording of pre-activations (no JSON)") from None
-    return validate(Recording, data, str(path))
+    return validate(Recording, parse_json(read_limited(path, MAX_BYTES), str(path)), str(path))

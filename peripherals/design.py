@@ -5,7 +5,7 @@ from memramp.errors import InputError
 from memramp.peripherals.density import Density
 from memramp.peripherals.function import Function, Span
 from memramp.peripherals.functions import get_function
-from memramp.peripherals.levels import Levels, LevelsKind, check_bits, ideal_levels
+from memramp.peripherals.levels import DATA_DRIVEN, Levels, LevelsKind, check_bits, ideal_levels
 from memramp.peripherals.noise_aware import noise_aware_levels
 from memramp.peripherals.placement import lloyd_max_levels
 from memramp.peripherals.ramp import RampDesign, Realisation, WindowError, realise
@@ -91,7 +91,7 @@ def place_levels(
 ) -> Levels:
     """Place thresholds and outputs by any rule; see `design_ramp`."""
     check_bits(bits, levels)
-    if levels not in ("lloyd_max", "noise_aware"):
+    if levels not in DATA_DRIVEN:
         if output_bits is not None:
             raise InputError(f"output_bits belongs to levels that follow from data, not to '{levels}'")
         return ideal_levels(function, bits, levels, span)

@@ -31,7 +31,7 @@ References
    (1960), doi 10.1109/TIT.1960.1057548.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -42,6 +42,9 @@ from memramp.peripherals.function import FloatArray, Function, Span
 from memramp.peripherals.functions import get_function
 
 LevelsKind = Literal["paper", "midpoint", "uniform", "lloyd_max", "noise_aware"]
+DATA_DRIVEN: tuple[LevelsKind, ...] = ("lloyd_max", "noise_aware")
+"""Placements that follow from a density of pre-activations."""
+
 MAX_BITS = 12
 
 
@@ -192,7 +195,7 @@ def _midpoint(function: Function, bits: int, span: Span | None) -> Levels:
     borders = fraction(reach, np.arange(1, count), count)
     outputs = fraction(reach, 2 * np.arange(count) + 1, 2 * count)
     levels = levels_at_borders(function, bits, "midpoint", borders, outputs, span)
-    return Levels(**(vars(levels) | {"lsb": (reach[1] - reach[0]) / count}))
+    return replace(levels, lsb=(reach[1] - reach[0]) / count)
 
 
 def _uniform(function: Function, bits: int, span: Span | None) -> Levels:

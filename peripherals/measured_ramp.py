@@ -90,7 +90,6 @@ def ramp_from_readback(
         read_std=_read_std(design, g[steps], g[bias], device, conditions),
         uncalibrated=values[design.compared],
         gain=1.0,
-        bias_shortfall=0.0,
         writes=int(steps.size + bias.size),
     )
 

@@ -14,7 +14,7 @@ and the best outputs are the conditional means. The placement minimises E over t
 within what devices can make for a given ``v_per_us``, for a number of values of that. The design is our own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import Bounds, minimize
@@ -70,12 +70,12 @@ def noise_aware_levels(
     """
     start, chosen = lloyd_max_levels(function, bits, density, span, output_bits), realisation or Realisation()
     problem = _Problem.of(start, density, device, chosen)
-    found = [start, *problem.candidates(start, output_bits)]
+    found = [start, *problem.candidates(start, span, output_bits)]
     errors = [_error_or_inf(levels, density, device, chosen) for levels in found]
     best = found[int(np.argmin(errors))]
     if not np.isfinite(min(errors)):
         realise(best, device, chosen)  # which says what does not fit
-    return Levels(**(vars(best) | {"kind": "noise_aware"}))
+    return replace(best, kind="noise_aware")
 
 
 def expected_error(design: RampDesign, density: Density, device: Device) -> float:
@@ -165,7 +165,7 @@ class _Problem:
             read_step=read,
         )
 
-    def candidates(self, start: Levels, output_bits: int | None) -> list[Levels]:
+    def candidates(self, start: Levels, span: Span | None, output_bits: int | None) -> list[Levels]:
         """Return the best levels for each of a number of values of `v_per_us`."""
         base = np.diff(start.ramp).max() / self.charges[-1]
         found, ramp = [], start.ramp
@@ -173,14 +173,13 @@ class _Problem:
             ramp, outputs = self._solve(ramp, unit, None)
             if output_bits is not None:
                 try:
-                    outputs = on_grid(outputs, start.function.output_range(None), output_bits)
+                    outputs = on_grid(outputs, start.function.output_range(span), output_bits)
                 except InputError:
                     continue
                 ramp, outputs = self._solve(ramp, unit, outputs)
             if np.all(np.diff(outputs) > 0.0):
                 lsb = float((outputs[-1] - outputs[0]) / (outputs.size - 1))
-                changed = {"ramp": ramp, "outputs": outputs[start.codes], "lsb": lsb}
-                found.append(Levels(**(vars(start) | changed)))
+                found.append(replace(start, ramp=ramp, outputs=outputs[start.codes], lsb=lsb))
         return found
 
     def _solve(self, ramp: FloatArray, unit: float, fixed: FloatArray | None) -> tuple[FloatArray, FloatArray]:
@@ -190,19 +189,10 @@ class _Problem:
         steps = np.ones(first.size - 1)
         bounds = Bounds(np.append(-np.inf, low * steps), np.append(np.inf, high * steps))
         scale = 1.0 / np.sum(self.weights * (self.y - np.sum(self.weights * self.y)) ** 2)
-        value, gradient = self._error(first, unit, fixed, scale)
-        last = {first.tobytes(): (value, gradient)}
-
-        def at(x: FloatArray) -> tuple[float, FloatArray]:
-            if x.tobytes() not in last:  # the optimiser asks for value and gradient one after the other
-                last.clear()
-                last[x.tobytes()] = self._error(x, unit, fixed, scale)
-            return last[x.tobytes()]
-
         result = minimize(  # type: ignore[call-overload]
-            lambda x: at(x)[0],
+            lambda x: self._error(x, unit, fixed, scale),
             first,
-            jac=lambda x: at(x)[1],
+            jac=True,
             method="L-BFGS-B",
             bounds=bounds,
             options={"maxiter": 80, "maxfun": 120},

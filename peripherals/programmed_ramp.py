@@ -55,9 +55,6 @@ class ProgrammedRamp:
     gain: float
     """Width of the ramp's pulses relative to the designed one: 1, but after two-point calibration."""
 
-    bias_shortfall: float
-    """What calibration would have had to take from the bias devices beyond emptying them; 0 as a rule [uS]."""
-
     writes: int
     """Number of write operations, over all copies."""
 
@@ -140,7 +137,6 @@ class ProgrammedColumns:
             read_std=self.read_std[index],
             uncalibrated=self.uncalibrated[index],
             gain=float(self.trimmed.gain[index]),
-            bias_shortfall=float(self.trimmed.shortfall[index]),
             writes=int(self.writes[index]),
         )
 

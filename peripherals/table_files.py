@@ -169,10 +169,7 @@ def _cell(cells: dict[str, str], column: str, place: str) -> Any:
 
 
 def _from_json(content: bytes, where: str) -> tuple[dict[str, Any], dict[str, TableRamp]]:
-    try:
-        data = parse_json(content.decode(), where)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where}: not UTF-8 text (byte {error.start})") from None
+    data = parse_json(content, where)
     if not isinstance(data, dict) or not isinstance(data.get("ramps"), dict):
         raise InputError(f"{where}: expected an object with the key 'ramps'")
     about = {key: value for key, value in data.items() if key not in ("schema", "sha256", "ramps")}

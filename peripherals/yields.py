@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from memramp.config import validate
+from memramp.defaults import INL_LIMIT
 from memramp.devices import Device
 from memramp.errors import InputError
 from memramp.peripherals.calibration import Calibration, CalibrationKind
@@ -33,7 +34,7 @@ _SLICE = 2**19  # devices drawn at once: with all intermediate results, some 100
 class Limits:
     """What makes a column a good one; all limits hold at its output, without read noise."""
 
-    inl: float = 0.5
+    inl: float = INL_LIMIT
     """Largest |INL| of all transitions [LSB]."""
 
     dnl: float | None = None
@@ -237,12 +238,6 @@ def sweep_yield(
         under, calibrated = point.applied_to(device, calibration)
         own = streams.child("yield", point.name)
         yield point, linearity_of_columns(design, under, calibrated, limits, columns, own, note)[1]
-
-
-def within_limits(thresholds: FloatArray, design: RampDesign, limits: Limits) -> NDArray[np.bool_]:
-    """Return whether columns are good ones, [n], from their thresholds [n, K]."""
-    inl, dnl = inl_dnl(thresholds, design)
-    return _within(thresholds, np.abs(inl).max(axis=1), dnl, design, limits)
 
 
 def _within(

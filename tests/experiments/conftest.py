@@ -109,6 +109,13 @@ def write(tmp_path):
 
 
 @pytest.fixture
+def without_figures(monkeypatch):
+    """Figures take longer than all else in these small runs."""
+    for module in ("figures", "ramp_figures"):
+        monkeypatch.setattr(f"memramp.experiments.{module}.draw_all", lambda *_: iter(()))
+
+
+@pytest.fixture
 def command(capsys):
     """Run the command line and return (exit code, stdout, stderr)."""
 

@@ -257,6 +257,21 @@ def test_check_names_what_is_wrong_and_what_to_do(ramp, programmed, tmp_path):
         assert (tmp_path / f"figure_{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_device_that_a_spare_replaced_seems_stuck_no_more(ramp, programmed, tmp_path):
+    readback, updated = tmp_path / "measured.csv", tmp_path / "updated.csv"
+    table = load_table(programmed)
+    exact = {name: np.array([row.target_uS for row in found.rows]) for name, found in table.ramps.items()}
+    exact["tanh"][[3, 36]] = [0.0, 150.0]  # a ramp device, and the second spare
+    write_readback(readback, exact)
+    out = ramp("check", "--table", programmed, "--readback", readback, "--out", updated, code=1)
+    assert re.search(r"^seem stuck +row 3 *\nstuck spares +row 36 *$", out, re.MULTILINE)
+    exact["tanh"][35] = load_table(updated).ramps["tanh"].rows[35].target_uS
+    write_readback(readback, exact, force=True)
+    out = ramp("check", "--table", updated, "--readback", readback)
+    assert re.search(r"^replaced +row 3 *\nstuck spares +row 36 *$", out, re.MULTILINE)
+    assert "seem stuck" not in out
+
+
 def test_one_ramp_of_a_table_is_checked_alone(ramp, programmed, tmp_path):
     readback, plot = tmp_path / "measured.csv", tmp_path / "figure.png"
     targets = [row.target_uS for row in load_table(programmed).ramps["tanh"].rows]

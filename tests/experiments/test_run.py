@@ -20,12 +20,6 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Figures take longer than all else in these small runs."""
-    monkeypatch.setattr("memramp.experiments.figures.draw_all", lambda *_: iter(()))
-
-
 quick = pytest.mark.usefixtures("without_figures")
 
 

@@ -132,6 +132,15 @@ def test_the_block_of_a_file_leads_to_the_measured_network(tmp_path):
         validate(TrainingConfig, {"memramp": 1, "name": "t", **data}, "t.yaml")
 
 
+def test_the_table_of_ideal_devices_holds_the_ramps_that_were_designed_for_the_real_ones():
+    activation = ActivationConfig(bits=4, levels="noise_aware", density="normal:0,1.5")
+    hardware = HARDWARE.model_copy(update={"activation": activation})
+    real, ideal = network_ramp_table(hardware), network_ramp_table(hardware.ideal())
+    for name in ("sigmoid", "tanh"):
+        assert (ideal.design(name).thresholds == real.design(name).thresholds).all()
+        assert (ideal.design(name).column.target == real.design(name).column.target).all()
+
+
 def test_a_converter_without_ramps_has_no_table():
     with pytest.raises(InputError, match="which has no ramps"):
         network_ramp_table(HARDWARE.model_copy(update={"activation": ActivationConfig(kind="uniform_adc")}))

@@ -116,6 +116,16 @@ def test_outputs_may_be_put_on_a_grid():
     assert expected_error(design, DENSITY, device(5.0)) < 1.05 * expected_error(free, DENSITY, device(5.0))
 
 
+@pytest.mark.parametrize("kind", ["lloyd_max", "noise_aware"])
+def test_the_grid_of_the_outputs_lies_over_the_span_that_is_resolved(kind):
+    chosen = device(5.0)
+    design = design_ramp("tanh", 4, kind, chosen, density=DENSITY, span=(-1.0, 0.5), output_bits=6)
+    low, high = np.tanh([-1.0, 0.5])
+    places = (design.outputs - low) / (high - low) * 64 - 0.5
+    np.testing.assert_allclose(places, np.rint(places), atol=1e-9)
+    assert set(np.rint(places)) <= set(range(64))
+
+
 def test_the_same_request_gives_the_same_bits():
     one, two = (design_ramp("tanh", 5, "noise_aware", device(5.0), density=normal_density(0.2, 1.5)) for _ in range(2))
     assert one.thresholds.tobytes() == two.thresholds.tobytes()

@@ -183,7 +183,9 @@ def test_a_recording_survives_its_file_and_gives_the_span_that_holds_a_part_of_i
     [
         ("normal:0", "expected normal:MEAN,STD"),
         ("normal:0,0", "positive standard deviation"),
-        ("normal:nan,1", "finite mean"),
+        ("normal:nan,1", "mean of -1e.06 to 1e.06 and a positive standard deviation up to 1e.06, found nan and 1"),
+        ("normal:0,1e308", "standard deviation up to 1e.06, found 0 and 1e.308"),
+        ("normal:-1e7,1", "mean of -1e.06 to 1e.06 .* found -1e.07 and 1"),
         ("nowhere", "unknown density 'nowhere', allowed: demo_keywords_float, speech_commands_float, normal"),
         ("gone.json", "gone.json: no such file"),
     ],
@@ -199,6 +201,8 @@ def test_a_density_that_does_not_exist_is_refused(text, message):
         (lambda d: d["functions"]["tanh"].update(lo=5.0, hi=5.0), "lo must lie below hi"),
         (lambda d: d["functions"]["tanh"].update(counts=[0] * 20), "no pre-activations at all"),
         (lambda d: d["functions"]["tanh"]["counts"].__setitem__(0, -1), "greater than or equal to 0"),
+        (lambda d: d["functions"]["tanh"]["counts"].__setitem__(3, 10**400), "counts.3.*less than or equal to 10{15}"),
+        (lambda d: d["functions"]["tanh"].update(lo=-1.7e308, hi=1.7e308), "tanh.lo.*greater than or equal to -10{6}"),
         (lambda d: d.update(memramp_preactivations=2), "memramp_preactivations"),
     ],
 )
@@ -216,8 +220,25 @@ def test_a_recording_that_is_none_is_refused(tmp_path, change, message):
         load_density(str(path), "tanh")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"network": "\xe9"}', r"r.json: not UTF-8 text \(byte 13\)"),
+        (b'{"network": "n", "network": "n"}', "the key 'network' stands twice"),
+        (b'{"functions": NaN}', "numbers must be finite, found NaN"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"lo,hi", "r.json: not JSON"),
+    ],
+)
+def test_a_recording_that_is_no_json_is_refused_in_a_sentence(tmp_path, content, message):
+    path = tmp_path / "r.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        load_density(str(path), "tanh")
+
+
 def test_recorded_samples_must_differ_and_be_finite():
-    for samples in ([], [1.0, 1.0], [1.0, np.nan]):
+    for samples in ([], [1.0, 1.0], [1.0, np.nan], [1.0, 1e7]):
         with pytest.raises(InputError, match="recorded pre-activations"):
             histogram(samples)
 

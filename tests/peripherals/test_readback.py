@@ -113,9 +113,12 @@ def without(text, line):
         (lambda t: t.replace("sigmoid,4,", "sigmoid,3,"), r"line 6: row 3 of sigmoid stands twice, first in line 5"),
         (lambda t: t.replace("sigmoid,4,", "sigmoid,400,"), r"line 6: the table has no row 400 of sigmoid"),
         (lambda t: t.replace("sigmoid,4,", "tanh,4,"), r"line 6: the table has no row 4 of tanh"),
-        (lambda t: t.replace("sigmoid,4,", "sigmoid,x,"), r"line 6: row must be a whole number, found 'x'"),
-        (lambda t: t.replace("measured_uS", "measured_S"), r"expected in uS.*multiply siemens by 1e6, found the"),
-        (lambda t: t.replace("measured_uS", "measured"), r"expected in uS"),
+        (lambda t: t.replace("sigmoid,4,", "sigmoid,x,"), r"line 6: row must be a whole number .*, found 'x'"),
+        (lambda t: t.replace("sigmoid,4,", "sigmoid,-1,"), r"row must be a whole number from 0 to .*, found '-1'"),
+        (lambda t: t.replace("measured_uS", "measured_S"), r"in uS.*found the column measured_S; multiply by 1e6$"),
+        (lambda t: t.replace("measured_uS", "measured_nS"), r"in uS.*found the column measured_nS; divide by 1000$"),
+        (lambda t: t.replace("measured_uS", "measured_mS"), r"in uS.*found the column measured_mS; multiply by 1000$"),
+        (lambda t: t.replace("measured_uS", "measured"), r"in uS.*found the column measured; rename it if they are$"),
         (lambda t: t.replace("150.0", "nan"), r"line 15: measured_uS must be a finite number"),
         (lambda t: t.replace("150.0", "-1"), r"line 15: measured_uS must lie between 0 and 1e\+06, found -1"),
         (lambda t: t.replace("150.0", "1e7"), r"line 15: measured_uS must lie between 0 and"),
@@ -270,6 +273,9 @@ def test_settings_of_a_check_are_checked():
     for options in ({"inl_limit": 0.0}, {"inl_limit": float("nan")}, {"stuck_margin": -1.0}):
         with pytest.raises(InputError, match="must be a positive number"):
             check_readback(ONE, Readback({"sigmoid": targets()}), **options)
+    half = "less than half the window of the ramp sigmoid, 0 to 150 uS, found 75 uS"
+    with pytest.raises(InputError, match=half):  # no device could be told from one that is stuck
+        check_readback(ONE, Readback({"sigmoid": targets()}), stuck_margin=75.0)
     with pytest.raises(InputError, match="has no ramp 'gelu'"):
         check_readback(ONE, Readback({"gelu": targets()}))
 
