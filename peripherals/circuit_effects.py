@@ -13,7 +13,7 @@ import numpy as np
 from memramp.errors import InputError
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.converter import Converter, Float32Array
-from memramp.peripherals.environment import EnvironmentConfig
+from memramp.peripherals.environment import LINEAR, Curves, EnvironmentConfig
 from memramp.peripherals.function import FloatArray
 
 
@@ -26,6 +26,7 @@ def with_circuit(
     rng: np.random.Generator | None = None,
     environment: EnvironmentConfig | None = None,
     parts: int = 1,
+    curves: Curves = LINEAR,
 ) -> Converter:
     """Put a converter into its circuit and surroundings.
 
@@ -61,6 +62,8 @@ def with_circuit(
         are sampled on capacitors as large as c_fb that then share their charges, so that the node holds the mean of
         the voltages, with the noise of two resets each. The ramp column's capacitor is `parts` times as large, and all
         errors of the comparators weigh `parts` times as much.
+    curves : tuple of curves
+        Current against voltage of the memristors of weights and ramp.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def with_circuit(
             "since each part would clip before the sum"
         )
     around = environment or EnvironmentConfig()
-    weights, ramp = around.factors(circuit.v_read, circuit.temperature, tracks=converter.reference.tracks)
+    weights, ramp = around.factors(circuit.v_read, circuit.temperature, tracks=converter.reference.tracks, curves=curves)
     reference, comparator = converter.reference, circuit.comparator
     c_ramp = circuit.c_fb if reference.v_per_us is None else circuit.ramp_capacitor(reference.v_per_us, scale_us)
     data_gain, ramp_gain = circuit.gain_factor(circuit.c_fb), circuit.gain_factor(c_ramp * parts)

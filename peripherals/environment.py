@@ -22,8 +22,14 @@ from memramp.config import StrictModel
 from memramp.devices import Ageing, Programmed, ReadConditions
 from memramp.devices.drift import LATEST
 from memramp.devices.fluctuation import FloatArray
+from memramp.devices.iv import Curve, LinearCurve
 from memramp.errors import InputError
 from memramp.quantities import Kelvin, Seconds, Volts
+
+Curves = tuple[Curve, Curve]
+"""Current against voltage of the memristors of weights and ramp."""
+
+LINEAR: Curves = (LinearCurve(), LinearCurve())
 
 Side = Literal["weights", "ramp"]
 
@@ -35,10 +41,10 @@ class EnvironmentConfig(StrictModel):
 
     The currents of the memristors named by `acts_on` are multiplied by::
 
-        (v_read / nominal v_read) * (1 + temperature_coefficient (temperature - nominal temperature)) * drift
+        F(v_read) / F(nominal v_read) * (1 + temperature_coefficient (temperature - nominal temperature)) * drift
         drift: float = (max(t_inference, t_0) / t_0)^-nu
 
-    with the nominal values of the ``circuit`` block. At t_inference = 0, and up to t_0, the programmed state is read.
+    with the nominal values of the ``circuit`` block and the curve F of the devices, F(V) = V where it is linear. At t_inference = 0, and up to t_0, the programmed state is read.
     """
 
     v_read: Annotated[Volts, Field(ge=1e-6, le=100.0)] | None = None
@@ -63,7 +69,9 @@ class EnvironmentConfig(StrictModel):
     """Which memristors see all this. ``both`` is a chip as it is; the other two pull weights and ramp apart, to show
     what tracking is worth."""
 
-    def factors(self, v_read: float, temperature: float, *, tracks: bool = True) -> tuple[float, float]:
+    def factors(
+        self, v_read: float, temperature: float, *, tracks: bool = True, curves: Curves = LINEAR
+    ) -> tuple[float, float]:
         """Return by what the pre-activations of the weights and the values of the ramp are multiplied.
 
         Parameters
@@ -74,20 +82,22 @@ class EnvironmentConfig(StrictModel):
             Nominal temperature, at which the devices were programmed, > 0 [K].
         tracks : bool
             Whether the ramp is made of memristors; one that is not keeps its values.
+        curves : tuple of curves
+            Current against voltage of the memristors of weights and ramp. Conductances are those that are seen at the
+            nominal read voltage.
 
         Returns
         -------
         weights, ramp : float
-            Positive; equal to the last bit where both are acted on.
+            Positive; equal to the last bit where both are acted on and have one curve.
 
         Raises
         ------
         InputError
-            The temperature coefficient would carry conductances to zero or below.
+            The temperature coefficient would carry conductances to zero or below, or a curve is not known at a voltage.
         """
-        factor = self._factor(v_read, temperature)
-        weights = factor if self.sees("weights") else 1.0
-        ramp = factor if self.sees("ramp") and tracks else 1.0
+        weights = self._factor(v_read, temperature, curves[0]) if self.sees("weights") else 1.0
+        ramp = self._factor(v_read, temperature, curves[1]) if self.sees("ramp") and tracks else 1.0
         return weights, ramp
 
     def sees(self, side: Side) -> bool:
@@ -121,7 +131,7 @@ class EnvironmentConfig(StrictModel):
             return g
         return ageing.at(g, self.t_inference, self.temperature, temperature)
 
-    def _factor(self, v_read: float, temperature: float) -> float:
+    def _factor(self, v_read: float, temperature: float, curve: Curve) -> float:
         actual = temperature if self.temperature is None else self.temperature
         by_temperature = 1.0 + self.temperature_coefficient * (actual - temperature)
         if by_temperature <= 0.0:
@@ -129,7 +139,8 @@ class EnvironmentConfig(StrictModel):
                 f"environment: with a temperature_coefficient of {self.temperature_coefficient:g}/K, conductances at "
                 f"{actual:g} K would be {by_temperature:g} times those at {temperature:g} K; it has to be above 0"
             )
-        by_voltage = 1.0 if self.v_read is None else self.v_read / v_read
+        actual_voltage = v_read if self.v_read is None else self.v_read
+        by_voltage = 1.0 if actual_voltage == v_read else float(curve.shape(actual_voltage) / curve.shape(v_read))
         drift: float = (max(self.t_inference, self.t_0) / self.t_0) ** -self.nu
         return by_voltage * by_temperature * drift
 

@@ -3,6 +3,7 @@ import pytest
 
 from memramp.config import validate
 from memramp.devices import Device
+from memramp.devices.iv import LinearCurve, SinhCurve
 from memramp.errors import InputError
 from memramp.peripherals import ActivationConfig, build_converter
 from memramp.peripherals.circuit import CircuitConfig
@@ -108,3 +109,14 @@ def test_bad_settings_are_refused_in_one_sentence(settings, message):
 def test_a_temperature_at_which_no_conductance_is_left_is_refused():
     with pytest.raises(InputError, match=r"temperature_coefficient of -0\.02/K.* has to be above 0"):
         EnvironmentConfig(temperature=350.0, temperature_coefficient=-0.02).factors(**NOMINAL)
+
+
+def test_a_nonlinear_curve_makes_more_of_a_change_of_voltage_and_cancels_where_both_have_it():
+    curve = SinhCurve(v_0=0.1, v_ref=0.2)
+    low = EnvironmentConfig(v_read=0.1)
+    expected = np.sinh(1.0) / np.sinh(2.0)
+    weights, ramp = low.factors(**NOMINAL, curves=(curve, curve))
+    assert weights == ramp == pytest.approx(expected, rel=1e-12)
+    weights, ramp = low.factors(**NOMINAL, curves=(curve, LinearCurve()))
+    assert (weights, ramp) == (pytest.approx(expected, rel=1e-12), 0.5)
+    assert EnvironmentConfig().factors(**NOMINAL, curves=(curve, curve)) == (1.0, 1.0)
