@@ -14,7 +14,8 @@ Rows are word lines and inputs, columns are bit lines and outputs: a matrix is [
 The compiled loops in `memramp.crossbar.kernels` are shared with the network kernels of `memramp.models`.
 """
 
-from memramp.crossbar.array import ProgrammedArray, measured_array, program_array
+from memramp.crossbar.array import ProgrammedArray
+from memramp.crossbar.programming import Reading, measured_array, program_array
 from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, Plane, SliceConfig, map_weights, to_conductances
 from memramp.crossbar.tiling import PartialAdcConfig, TileConfig, Tiling
 from memramp.crossbar.weight_files import (
@@ -39,6 +40,7 @@ __all__ = [
     "PartialAdcConfig",
     "Plane",
     "ProgrammedArray",
+    "Reading",
     "SliceConfig",
     "TileConfig",
     "Tiling",

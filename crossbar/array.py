@@ -1,20 +1,24 @@
 """A programmed array and its noisy matrix-vector product."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from memramp.crossbar import kernels
-from memramp.crossbar.mapping import REFERENCE, CrossbarConfig, Devices, Mapped
-from memramp.crossbar.output_noise import Fluctuations, OutputNoise
+from memramp.crossbar import kernels, product_kernels
+from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped
+from memramp.crossbar.output_noise import Fluctuations, OutputNoise, effective_weights, kernel_noise
 from memramp.crossbar.tiling import Tiling
 from memramp.devices import Device
 from memramp.devices.noise import FloatArray
+from memramp.parallel import over_parts
 from memramp.streams import check_counters
 
 FloatMatrix = NDArray[np.float32]
 
+_LARGEST_PART = 64  # samples of one part: their inputs stay in a cache beside a panel of weights
 _REACH = 4.0  # standard deviations of partial sums that their converter covers by default
 
 
@@ -26,16 +30,20 @@ class ProgrammedArray:
     """
 
     devices: Devices
-    """Conductances by plane of devices, see `memramp.crossbar.mapping.Plane` [uS]."""
+    """Conductances at the time of the read, by plane of devices, see `memramp.crossbar.mapping.Plane`; where there are
+    wires, what counts through them [uS]."""
 
     fluctuations: Fluctuations
     """What they do between reads, by plane."""
 
+    share: FloatArray | None
+    """By how much each device counts more than it should because of its array's capacitor; None: 1, [rows, cols]."""
+
     w_eff: FloatMatrix
     """The weights that the devices really stand for [weight units]."""
 
-    noise: kernels.ReadNoise
-    """What a read adds."""
+    output_noise: OutputNoise
+    """What they add to the outputs between reads."""
 
     mapped: Mapped
     """What was to be programmed."""
@@ -49,35 +57,19 @@ class ProgrammedArray:
     config: CrossbarConfig
     """The mapping that was used."""
 
-    @classmethod
-    def of(
-        cls,
-        devices: Devices,
-        fluctuations: Fluctuations,
-        weights: FloatArray,
-        noise: OutputNoise,
-        mapped: Mapped,
-        tiling: Tiling,
-        config: CrossbarConfig,
-        device: Device,
-    ) -> "ProgrammedArray":
-        """Return the array of given devices, made ready for the kernels."""
-        return cls(
-            devices=devices,
-            fluctuations=fluctuations,
-            w_eff=weights.astype(np.float32),
-            noise=kernel_noise(noise, mapped, tiling),
-            mapped=mapped,
-            tiling=tiling,
-            device=device,
-            config=config,
-        )
-
     @property
     def shape(self) -> tuple[int, int]:
         """Numbers of rows and columns."""
         rows, cols = self.w_eff.shape
         return rows, cols
+
+    @property
+    def scale(self) -> float:
+        """Conductance per weight unit that sets the volts of all columns [uS].
+
+        With a scale per column, that of the column with the smallest scale; the others have larger capacitors.
+        """
+        return float(self.mapped.scale.min())
 
     @property
     def g_pos(self) -> FloatArray:
@@ -88,3 +80,135 @@ class ProgrammedArray:
     def g_neg(self) -> FloatArray:
         """Conductances of the negative devices (``differential``) [uS]."""
         return self.devices["neg"]
+
+    @property
+    def held_variance(self) -> FloatMatrix:
+        """Variance between reads of each weight at a full pulse, as far as it is constant within a read.
+
+        Noise of reference columns and of two-state devices is counted as if it were independent and Gaussian; [rows,
+        cols] [weight units squared].
+        """
+        return self._collected(self.output_noise.held, toggling=True)
+
+    @property
+    def white_variance(self) -> FloatMatrix:
+        """The same, of what is white over the pulse."""
+        return self._collected(self.output_noise.white, toggling=False)
+
+    @cached_property
+    def noise(self) -> kernels.ReadNoise:
+        """Read noise, as it is handed to the kernels."""
+        return kernel_noise(self.output_noise, self.mapped, self.tiling)
+
+    @cached_property
+    def partial(self) -> kernels.Partial | None:
+        """How the sums of several arrays are converted before they are joined; None where they are not."""
+        if self.tiling.join != "digital":
+            return None
+        adc = self.config.tile.adc
+        reach = self._reach_of_partial_sums() if adc.range is None else adc.range
+        bounds = np.array(self.tiling.row_bounds, dtype=np.int64)
+        return kernels.Partial(bounds, np.float32(reach / adc.top), adc.top)
+
+    @cached_property
+    def operands(self) -> tuple[FloatMatrix, kernels.Noise]:
+        """Weights and read noise as kernels take them: weights in panels, see `memramp.crossbar.product_kernels`."""
+        return product_kernels.panels_of(self.w_eff), kernels.noise_for_kernels(self.noise)
+
+    def multiply(self, x: ArrayLike, key: np.uint64, first_sample: int = 0, step: int = 0) -> FloatMatrix:
+        """Read the array once for each sample.
+
+        Read noise that is Gaussian and independent for each device and read makes the output ``y[b, j]`` exactly normal
+        with mean ``sum_i x[b, i] w_eff[i, j]`` and the variance that `output_noise` gives, independent for all b and j
+        but for a reference column, so that one draw an output stands for one a device, without approximation. States
+        of two-state devices are drawn one by one.
+        (Gaussian noise may carry a read conductance below zero for an instant; it is not clipped.)
+
+        Parameters
+        ----------
+        x : array_like, [batch, rows]
+            Inputs in units of one full pulse; taken as float32.
+        key : numpy.uint64
+            Key of the read noise, from `memramp.streams.Streams.key`.
+        first_sample : int
+            Number of the first sample, 0..2**32 - 1. A sample's noise depends on the key, its number and the step
+            alone: a batch gives the same bits whole, in parts, and on any number of threads.
+        step : int
+            Number of the read of the same sample, e.g. the time step, 0..2**32 - 1.
+
+        Returns
+        -------
+        ndarray of float32, [batch, cols]
+            Outputs [weight units times input units].
+
+        Raises
+        ------
+        ValueError
+            `x` does not have one column for each row of the array, or a counter is out of range.
+        """
+        inputs = self._check_inputs(x)
+        check_counters(first_sample, len(inputs), step)
+        out = np.empty((len(inputs), self.shape[1]), np.float32)
+        weights, noise = self.operands
+
+        def read_part(part: slice) -> None:
+            first = int(first_sample) + part.start
+            kernels.read_batch(inputs[part], weights, noise, np.uint64(key), int(step), first, out[part])
+
+        over_parts(read_part, len(inputs), product_kernels.SAMPLES, most=_LARGEST_PART)
+        return out
+
+    def multiply_per_device(self, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
+        """Read the array by drawing the noise of every device for every sample: the slow reference of `multiply`.
+
+        Parameters
+        ----------
+        x : array_like, [batch, rows]
+            Inputs in units of one full pulse.
+        rng : numpy.random.Generator
+            Source of at least ``2 * batch`` draws for each device.
+
+        Returns
+        -------
+        ndarray of float64, [batch, cols]
+            Outputs [weight units times input units].
+        """
+        inputs = self._check_inputs(x).astype(np.float64)
+        return np.stack([self._read_once(row, rng) for row in inputs])
+
+    def _read_once(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:
+        pulses = x[:, np.newaxis]
+        read = {name: self.fluctuations[name].read(g, pulses, rng) for name, g in self.devices.items()}
+        charge = effective_weights(read, self.mapped, self.tiling)
+        if self.share is not None:
+            charge = charge * self.share
+        parts = np.stack([charge[start:stop].sum(axis=0) for start, stop in pairwise(self.tiling.row_bounds)])
+        if self.partial is not None:
+            top, lsb = self.partial.top, float(self.partial.lsb)
+            parts = np.clip(np.rint(parts / lsb), -top, top) * lsb
+        return np.asarray(parts.sum(axis=0))
+
+    def _reach_of_partial_sums(self) -> float:
+        largest = np.add.reduceat(self.mapped.weights**2, self.tiling.row_bounds[:-1], axis=0).max()
+        return max(_REACH * float(np.sqrt(largest / 3.0)), 1e-6)
+
+    def _collected(self, variance: FloatArray, *, toggling: bool) -> FloatMatrix:
+        cols = self.shape[1]
+        total = variance[:, :cols].copy()
+        if variance.shape[1] > cols:
+            total += variance[:, cols:][:, self.tiling.part_of_output] * self.mapped.planes[0].factor ** 2
+        found = self.output_noise.toggles
+        if toggling:
+            own = found.column < cols
+            spread = found.duty * (1.0 - found.duty) * found.delta**2
+            np.add.at(total, (found.row[own], found.column[own]), spread[own])
+            for row, column, extra in zip(found.row[~own], found.column[~own], spread[~own], strict=True):
+                part = self.tiling.part_of_output == column - cols
+                total[row, part] += extra * self.mapped.planes[0].factor[part] ** 2
+        return total.astype(np.float32)
+
+    def _check_inputs(self, x: ArrayLike) -> FloatMatrix:
+        inputs = np.ascontiguousarray(x, dtype=np.float32)
+        if inputs.ndim != 2 or inputs.shape[1] != self.shape[0]:
+            raise ValueError(f"x must be [batch, {self.shape[0]}] for {self.shape[0]} rows, found {list(inputs.shape)}")
+        return inputs

@@ -92,6 +92,10 @@ class CrossbarConfig(StrictModel):
             raise ValueError(f"slices belong to mapping 'bit_sliced', found '{self.mapping}'")
         return self
 
+    def ideal(self) -> "CrossbarConfig":
+        """Return the same mapping onto arrays without errors of their own."""
+        return self.model_copy(update={"tile": self.tile.model_copy(update={"mismatch": 0.0})})
+
 
 Devices = Mapping[str, FloatArray]
 """A number for each device of an array, by plane (see `Plane.name`) [rows, cols]; ``ref``, [rows, parts], is the
@@ -118,6 +122,9 @@ class Plane:
 @dataclass(frozen=True, eq=False)
 class Mapped:
     """A matrix of weights as conductances: ``w = sum over planes of target * factor``, less the reference column."""
+
+    weights: FloatArray
+    """What they stand for but for rounding, clipped, [rows, cols] [weight units]."""
 
     planes: tuple[Plane, ...]
     """The devices of the weights."""
@@ -205,10 +212,10 @@ def map_weights(w: ArrayLike, config: CrossbarConfig, device: Device) -> Mapped:
     if config.mapping == "offset":
         middle = 0.5 * (device.g_min + device.g_max)
         target = np.clip(middle + clipped * scale, device.g_min, device.g_max)
-        return Mapped((Plane("cell", target, 1.0 / scale),), middle, scale)
+        return Mapped(clipped, (Plane("cell", target, 1.0 / scale),), middle, scale)
     used = np.minimum(device.g_min + scale * np.abs(clipped), device.g_max)
     pos, neg = _sides(used, weights >= 0, device)
-    return Mapped((Plane("pos", pos, 1.0 / scale), Plane("neg", neg, -1.0 / scale)), None, scale)
+    return Mapped(clipped, (Plane("pos", pos, 1.0 / scale), Plane("neg", neg, -1.0 / scale)), None, scale)
 
 
 def check_window(config: CrossbarConfig, device: Device) -> None:
@@ -309,4 +316,4 @@ def _slices(weights: FloatArray, config: CrossbarConfig, device: Device) -> Mapp
         factor = least * cut.base**place / unit
         pos, neg = _sides(np.minimum(used, device.g_max), weights >= 0, device)
         planes += [Plane(f"pos{place}", pos, factor), Plane(f"neg{place}", neg, -factor)]
-    return Mapped(tuple(planes), None, unit / (least * cut.base ** (cut.count - 1)))
+    return Mapped(weights, tuple(planes), None, unit / (least * cut.base ** (cut.count - 1)))

@@ -132,12 +132,22 @@ def _array(
 ) -> ProgrammedArray:
     toggle_rng, join_rng = rng.spawn(2)
     fluctuations = _fluctuations(devices, config, device, toggle_rng, reading)
-    weights = effective_weights(devices, mapped, tiling)
-    noise = output_noise(fluctuations, mapped)
+    weights, noise = effective_weights(devices, mapped, tiling), output_noise(fluctuations, mapped)
+    share = None
     if tiling.join == "charge" and config.tile.mismatch > 0.0:
         share = _shares(mapped.shape, tiling, config.tile.mismatch, join_rng)
-        weights, noise = weights * share, _shared_out(noise, share, tiling)
-    return ProgrammedArray.of(devices, fluctuations, weights, noise, mapped, tiling, config, device)
+        weights, noise = weights * share, _shared_out(noise, share)
+    return ProgrammedArray(
+        devices=devices,
+        fluctuations=fluctuations,
+        share=share,
+        w_eff=weights.astype(np.float32),
+        output_noise=noise,
+        mapped=mapped,
+        tiling=tiling,
+        device=device,
+        config=config,
+    )
 
 
 def _fluctuations(
@@ -171,7 +181,7 @@ def _shares(shape: tuple[int, int], tiling: Tiling, mismatch: float, rng: np.ran
     return np.repeat(share, np.diff(tiling.row_bounds), axis=0)
 
 
-def _shared_out(noise: OutputNoise, share: FloatArray, tiling: Tiling) -> OutputNoise:
+def _shared_out(noise: OutputNoise, share: FloatArray) -> OutputNoise:
     # The reference column of a part has capacitors of its own, taken as perfect: its noise is a small part of the sum.
     extra = noise.held.shape[1] - share.shape[1]
     every = np.concatenate([share, np.ones((share.shape[0], extra))], axis=1)

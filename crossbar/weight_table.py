@@ -15,8 +15,9 @@ from pydantic import Field, model_validator
 
 from memramp import __version__
 from memramp.config import StrictModel
-from memramp.crossbar.array import ProgrammedArray, measured_array
+from memramp.crossbar.array import ProgrammedArray
 from memramp.crossbar.mapping import CrossbarConfig, Devices, map_weights, tiling_of
+from memramp.crossbar.programming import Reading, measured_array
 from memramp.devices import Device
 from memramp.devices.tolerance import write_tolerance
 from memramp.errors import InputError
@@ -136,7 +137,14 @@ def weight_table(
 
 
 def array_from_readback(
-    table: WeightTable, name: str, readback: WeightReadback, config: CrossbarConfig, device: Device
+    table: WeightTable,
+    name: str,
+    readback: WeightReadback,
+    weights: ArrayLike,
+    config: CrossbarConfig,
+    device: Device,
+    rng: np.random.Generator | None = None,
+    reading: Reading | None = None,
 ) -> ProgrammedArray:
     """Return the array that measured devices make, in place of a programmed one.
 
@@ -146,10 +154,14 @@ def array_from_readback(
         What was programmed and what was measured.
     name : str
         Which array.
+    weights : array_like, [rows, cols]
+        What it was made for [weight units].
     config : CrossbarConfig
-        Mapping; must have the clip and scale of the table.
+        Mapping; must be that of the table.
     device : Device
         Read noise; must have the window of the table.
+    rng, reading
+        As in `memramp.crossbar.measured_array`.
 
     Raises
     ------
@@ -160,17 +172,20 @@ def array_from_readback(
         if name not in found:
             raise InputError(f"{readback.name}: the {what} has no array '{name}', it has: {', '.join(found)}")
     settings = table.settings
-    for key in ("w_clip", "scale"):
+    for key in ("mapping", "w_clip", "scale", "scale_per", "slices"):
         ours, theirs = getattr(config, key), getattr(settings.crossbar, key)
         if ours != theirs:
-            raise InputError(f"crossbar: {key} is {ours:g}, the table of the weights was made for {theirs:g}")
+            raise InputError(f"crossbar: {key} is {_told(ours)}, the table of the weights was made for {_told(theirs)}")
     if (device.g_min, device.g_max) != (settings.g_min_uS, settings.g_max_uS):
         raise InputError(
             f"the table of the weights was made for devices of {settings.g_min_uS:g}..{settings.g_max_uS:g} uS, "
             f"found devices of {device.g_min:g}..{device.g_max:g} uS"
         )
-    pairs = readback.measured[name]
-    return measured_array(pairs.pos, pairs.neg, config, device)
+    return measured_array(readback.measured[name], weights, config, device, rng, reading=reading)
+
+
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def check_names(names: list[str], where: str) -> None:

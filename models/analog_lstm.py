@@ -188,12 +188,13 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
     Raises
     ------
     InputError
-        The ramp or the weights do not fit into the device's window.
+        The ramp or the weights do not fit into the device's window, or the matrix not into the arrays.
     """
+    array = program_gates(checkpoint.lstm, hardware, streams)
     layer = AnalogLstm(
-        array=program_gates(checkpoint.lstm, hardware, streams),
-        sigmoid=program_converter("sigmoid", hardware, streams, checkpoint.lstm.hidden),
-        tanh=program_converter("tanh", hardware, streams, checkpoint.lstm.hidden),
+        array=array,
+        sigmoid=program_converter("sigmoid", hardware, streams, array),
+        tanh=program_converter("tanh", hardware, streams, array),
         hardware=hardware,
         streams=streams,
     )
@@ -203,10 +204,7 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
 
 def program_gates(weights: LstmWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:
     """Program the gate matrix of one chip, or take it as it was measured."""
-    stacked = weights.stacked()
-    return measured_weights("lstm", hardware, stacked) or program_array(
-        stacked, hardware.crossbar, hardware.device, streams.generator("lstm", "program")
-    )
+    return _program_weights("lstm", weights.stacked(), hardware, streams)
 
 
 def program_readout(
@@ -217,14 +215,23 @@ def program_readout(
     Only the largest output counts, so the weights are scaled to fill the window: nothing is clipped.
     """
     scaled, factor = readout_weights(weights, hardware)
-    array = measured_weights("dense", hardware, scaled) or program_array(
-        scaled, hardware.crossbar, hardware.device, streams.generator("dense", "program")
-    )
-    return array, factor
+    return _program_weights("dense", scaled, hardware, streams), factor
 
 
-def program_converter(function: str, hardware: HardwareConfig, streams: Streams, hidden: int) -> Converter:
-    """Program the converter of one function on one chip, in its circuit and environment, for a layer of hidden units.
+def _program_weights(
+    name: str, weights: NDArray[np.floating], hardware: HardwareConfig, streams: Streams
+) -> ProgrammedArray:
+    rng = streams.generator(name, "program")
+    measured = measured_weights(name, hardware, weights, rng)
+    if measured is not None:
+        return measured
+    return program_array(weights, hardware.crossbar, hardware.device, rng, reading=hardware.reading)
+
+
+def program_converter(
+    function: str, hardware: HardwareConfig, streams: Streams, array: ProgrammedArray
+) -> Converter:
+    """Program the converter of one function on one chip, in its circuit and environment, for a layer's gate matrix.
 
     Where ramps were measured, the converter has the measured one.
     The sigmoid converter has columns for the gates i, f, o; any other one for g and, where the cell state goes through
@@ -232,16 +239,24 @@ def program_converter(function: str, hardware: HardwareConfig, streams: Streams,
     """
     rng = streams.generator(function, "program")
     converter = measured_converter(function, hardware) or build_converter(
-        hardware.activation, function, hardware.devices_of_ramp, rng, hardware.design_device
+        hardware.activation,
+        function,
+        hardware.devices_of_ramp,
+        rng,
+        hardware.design_device,
+        hardware.circuit,
+        hardware.environment,
     )
     groups = 3 if function == "sigmoid" else 1 if hardware.tanh_c == "digital" else 2
     return with_circuit(
         converter,
         hardware.circuit,
-        hardware.crossbar.scale,
-        columns=groups * hidden,
+        array.scale,
+        columns=groups * (array.shape[1] // 4),
         rng=streams.generator(function, "comparators"),
         environment=hardware.environment,
+        parts=array.tiling.row_parts if array.tiling.join == "charge" else 1,
+        curves=(hardware.device.iv, hardware.devices_of_ramp.iv),
     )
 
 

@@ -96,7 +96,9 @@ def measured_converter(function: str, hardware: HardwareConfig) -> Converter | N
     return nladc(ramp_from_readback(measured.ramp_table, function, measured.ramps, device))
 
 
-def measured_weights(name: str, hardware: HardwareConfig, weights: NDArray[np.floating]) -> ProgrammedArray | None:
+def measured_weights(
+    name: str, hardware: HardwareConfig, weights: NDArray[np.floating], rng: np.random.Generator | None = None
+) -> ProgrammedArray | None:
     """Return the array of measured devices, None where weights were not measured.
 
     Parameters
@@ -107,6 +109,8 @@ def measured_weights(name: str, hardware: HardwareConfig, weights: NDArray[np.fl
         Mapping and devices.
     weights : ndarray, [rows, cols]
         What the array is to hold; other weights are refused, as they were another network's.
+    rng : numpy.random.Generator or None
+        Source of what belongs to the read, see `memramp.crossbar.measured_array`.
 
     Raises
     ------
@@ -116,17 +120,21 @@ def measured_weights(name: str, hardware: HardwareConfig, weights: NDArray[np.fl
     measured = hardware.measured
     if measured is None or measured.weight_table is None or measured.weights is None:
         return None
-    array = array_from_readback(measured.weight_table, name, measured.weights, hardware.crossbar, hardware.device)
-    if array.shape != weights.shape:
+    table, readback = measured.weight_table, measured.weights
+    if name in table.arrays and table.arrays[name].shape != weights.shape:
+        rows, cols = table.arrays[name].shape
         raise InputError(
-            f"{measured.weights.name}: the array {name} has {array.shape[0]} rows and {array.shape[1]} columns, the "
-            f"network needs {weights.shape[0]} and {weights.shape[1]}"
+            f"{readback.name}: the array {name} has {rows} rows and {cols} columns, the network needs "
+            f"{weights.shape[0]} and {weights.shape[1]}"
         )
+    array = array_from_readback(
+        table, name, readback, weights, hardware.crossbar, hardware.device, rng, hardware.reading
+    )
     wanted = weight_table({name: weights}, hardware.crossbar, hardware.device).arrays[name]
-    found = measured.weight_table.arrays[name]
+    found = table.arrays[name]
     room = 1e-6 * hardware.device.g_max
     if any(np.abs(target - found.target[plane]).max() > room for plane, target in wanted.target.items()):
-        raise InputError(f"{measured.weights.name}: the table of the array {name} was made for other weights")
+        raise InputError(f"{readback.name}: the table of the array {name} was made for other weights")
     return array
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, InstanceOf
 
 from memramp.config import StrictModel
-from memramp.crossbar import CrossbarConfig
+from memramp.crossbar import CrossbarConfig, Reading
 from memramp.devices import Device
 from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
@@ -61,12 +61,20 @@ class HardwareConfig(StrictModel):
             update={
                 "designed_for": self.design_device,
                 "device": self.device.ideal(),
+                "crossbar": self.crossbar.ideal(),
                 "ramp_device": None if self.ramp_device is None else self.ramp_device.ideal(),
                 "circuit": self.circuit.ideal(),
                 "environment": EnvironmentConfig(),
                 "measured": None,
             }
         )
+
+    @property
+    def reading(self) -> Reading:
+        """When and how arrays of weights are read."""
+        circuit = self.circuit
+        conditions = self.environment.conditions("weights", circuit.v_read, circuit.t_pulse, circuit.temperature)
+        return Reading(conditions, circuit.temperature)
 
     @property
     def design_device(self) -> Device:

@@ -6,7 +6,7 @@ model can do, training sees. Gradients pass straight through: the staircase of a
 smooth function, a programmed weight that of the weight asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from memramp.models.checkpoint import Checkpoint
 from memramp.peripherals.kernels import convert_batch_static
 
+Power = Callable[[Tensor], Tensor]
 _PARTS = 16  # of a batch, shared between threads
 
 
@@ -76,10 +77,12 @@ class HardwareDraw:
     state : Staircase or None
         That of the cell state's tanh; None where it is digital.
     read_var : Tensor or None
-        Variance of the read noise of each weight (both devices of its pair), of the shape of `lstm`;
-        None without read noise [weight units squared].
+        Variance of the read noise of each weight that is constant within a read (all its devices), of the shape of
+        `lstm`; None without [weight units squared].
     input_levels, input_range : int, float
         Pulse widths of each polarity (0: any), and the input of the longest one.
+    read_white : Tensor or None
+        The same, of what is white over the pulse, for a full pulse.
     gates, states : ColumnDraw or None
         Errors of the gates' columns, in the order i, f, g, o, and of the cell state's; None without any.
     """
@@ -92,6 +95,7 @@ class HardwareDraw:
     read_var: Tensor | None
     input_levels: int
     input_range: float
+    read_white: Tensor | None = None
     gates: ColumnDraw | None = None
     states: ColumnDraw | None = None
 
@@ -200,14 +204,15 @@ class KeywordNetwork(nn.Module):
         x = quantise(x, limit, levels)
         weights = through(self.stacked(), draw.lstm)
         from_x, weight_h = x @ weights[:inputs] + weights[-1], weights[inputs:-1]
-        var_x, var_h = self._read_variances(x, draw)
+        var_x, of_hidden = self._read_variances(x, draw)
         h, c = x.new_zeros(batch, hidden), x.new_zeros(batch, hidden)
         # unbind's backward stacks the steps' gradients once; indexing from_x[:, t] would fill a zero array per step
         for from_x_t, var_x_t in zip(from_x.unbind(1), var_x.unbind(1), strict=True):
             pulses = quantise(h, limit, levels)
             pre = torch.addmm(from_x_t, pulses, weight_h)
-            if var_h is not None:
-                spread = (var_x_t + pulses.detach().square() @ var_h).sqrt()
+            if of_hidden:
+                variances = [var_x_t, *(power(pulses.detach()) @ matrix for power, matrix in of_hidden)]
+                spread = torch.stack(variances).sum(0).sqrt()
                 pre = pre + spread * torch.randn(pre.shape, generator=generator)
             if draw.gates is not None:
                 pre = draw.gates(pre, generator)
@@ -224,13 +229,16 @@ class KeywordNetwork(nn.Module):
             return torch.tanh(c)
         return _convert(c if draw.states is None else draw.states(c, generator), draw.state, "tanh")
 
-    def _read_variances(self, x: Tensor, draw: HardwareDraw) -> tuple[Tensor, Tensor | None]:
-        """Return what the inputs and the bias row add to the variance of each output, and the matrix for h^2."""
-        if draw.read_var is None:
-            return x[:, :, :1], None
+    @staticmethod
+    def _read_variances(x: Tensor, draw: HardwareDraw) -> tuple[Tensor, list[tuple[Power, Tensor]]]:
+        """Return what the inputs and the bias row add to the variance of each output, and what hidden states will."""
+        kinds: list[tuple[Power, Tensor | None]] = [(torch.square, draw.read_var), (torch.abs, draw.read_white)]
+        parts = [(power, matrix) for power, matrix in kinds if matrix is not None]
+        if not parts:
+            return x[:, :, :1], []
         inputs = x.shape[2]
-        fixed = x.detach().square() @ draw.read_var[:inputs] + draw.read_var[-1]
-        return fixed, draw.read_var[inputs:-1]
+        fixed = [power(x.detach()) @ matrix[:inputs] + matrix[-1] for power, matrix in parts]
+        return torch.stack(fixed).sum(0), [(power, matrix[inputs:-1]) for power, matrix in parts]
 
     def named_tensors(self) -> list[tuple[str, nn.Parameter]]:
         """Return the weights with the names that they have in a checkpoint."""

@@ -237,7 +237,7 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
     """
     hidden = checkpoint.lstm.hidden
     gates = program_gates(checkpoint.lstm, hardware, streams)
-    sigmoid, tanh = (program_converter(name, hardware, streams, hidden) for name in ("sigmoid", "tanh"))
+    sigmoid, tanh = (program_converter(name, hardware, streams, gates) for name in ("sigmoid", "tanh"))
     readout, scale = None, 1.0
     if hardware.readout == "analog":
         programmed, scale = program_readout(checkpoint.dense, hardware, streams)
@@ -250,10 +250,15 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
         state=None if hardware.tanh_c == "digital" else _staircase(tanh, streams.key("tanh", "read", "state")),
         input_levels=hardware.input.levels,
         input_range=hardware.input.range,
-        read_var=torch.from_numpy(gates.read_var) if gates.read_var.any() else None,
+        read_var=_tensor(gates.held_variance),
+        read_white=_tensor(gates.white_variance),
         gates=_columns(sigmoid, _gate_offsets(sigmoid, tanh, hidden)),
         states=None if hardware.tanh_c == "digital" else _columns(tanh, tanh.offset[hidden:]),
     )
+
+
+def _tensor(values: NDArray[np.float32]) -> torch.Tensor | None:
+    return torch.from_numpy(values) if values.any() else None
 
 
 def _gate_offsets(sigmoid: Converter, tanh: Converter, hidden: int) -> NDArray[np.float32]:
