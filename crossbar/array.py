@@ -1,18 +1,21 @@
 """A programmed array of differential pairs and its noisy matrix-vector product."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from memramp.crossbar import kernels
+from memramp.crossbar import kernels, product_kernels
 from memramp.crossbar.mapping import CrossbarConfig, check_window, to_conductances, used_side
 from memramp.devices import Device, program
 from memramp.devices.noise import FloatArray
+from memramp.parallel import over_parts
 from memramp.streams import check_counters
 
 FloatMatrix = NDArray[np.float32]
 
+_LARGEST_PART = 64  # samples of one part: their inputs stay in a cache beside a panel of weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +34,8 @@ class ProgrammedArray:
     w_eff: FloatMatrix
     """The weights that the pairs really stand for, ``(g_pos - g_neg) / scale`` [weight units]."""
 
-    read_var: FloatMatrix
-    """Variance of each pair between reads, the sum over its noisy devices [weight units squared]."""
-
-    uniform_read_std: float | None
-    """Standard deviation of every pair if all are equal, 0 without read noise, else None [weight units]."""
+    noise: kernels.ReadNoise
+    """Read noise of the pairs [weight units]."""
 
     device: Device
     """The device that was programmed."""
@@ -49,12 +49,33 @@ class ProgrammedArray:
         rows, cols = self.w_eff.shape
         return rows, cols
 
+    @property
+    def uniform_read_std(self) -> float | None:
+        """Held noise of every pair if all are equal, 0 without, else None [weight units]."""
+        return None if self.noise.held.size else float(self.noise.held_std)
+
+    @property
+    def read_var(self) -> FloatMatrix:
+        """Variance of each pair that a full pulse sees, but for two-state devices and a shared column [rows, cols]."""
+        common = np.float32(self.noise.held_std**2 + self.noise.white_std**2)
+        total = np.full(self.shape, common, np.float32)
+        for part in (self.noise.held, self.noise.white):
+            if part.size:
+                total += part
+        return total
+
+    @cached_property
+    def operands(self) -> tuple[FloatMatrix, kernels.Noise]:
+        """Weights and read noise as kernels take them: weights in panels, see `memramp.crossbar.product_kernels`."""
+        return product_kernels.panels_of(self.w_eff), kernels.noise_for_kernels(self.noise)
+
     def multiply(self, x: ArrayLike, key: np.uint64, first_sample: int = 0, step: int = 0) -> FloatMatrix:
         """Read the array once for each sample.
 
-        Read noise is Gaussian, independent for each device and read, and constant within a read. The output ``y[b, j]``
-        is then exactly normal with mean ``sum_i x[b, i] w_eff[i, j]`` and variance ``sum_i x[b, i]^2 read_var[i, j]``,
-        independent for all b and j, so that one draw an output stands for one a device, without approximation.
+        Read noise that is Gaussian and independent for each device and read makes the output ``y[b, j]`` exactly normal
+        with mean ``sum_i x[b, i] w_eff[i, j]`` and the variance that `ReadNoise` gives, independent for all b and j
+        but for a shared column, so that one draw an output stands for one a device, without approximation. States of
+        two-state devices are drawn one by one.
         (Gaussian noise may carry a read conductance below zero for an instant; it is not clipped.)
 
         Parameters
@@ -82,12 +103,13 @@ class ProgrammedArray:
         inputs = self._check_inputs(x)
         check_counters(first_sample, len(inputs), step)
         out = np.empty((len(inputs), self.shape[1]), np.float32)
-        if self.uniform_read_std == 0.0:
-            kernels.mac_batch(inputs, self.w_eff, out)
-        elif self.uniform_read_std is not None:
-            kernels.read_uniform(inputs, self.w_eff, self.uniform_read_std, np.uint64(key), step, first_sample, out)
-        else:
-            kernels.read_varied(inputs, self.w_eff, self.read_var, np.uint64(key), step, first_sample, out)
+        weights, noise = self.operands
+
+        def read_part(part: slice) -> None:
+            first = int(first_sample) + part.start
+            kernels.read_batch(inputs[part], weights, noise, np.uint64(key), int(step), first, out[part])
+
+        over_parts(read_part, len(inputs), product_kernels.SAMPLES, most=_LARGEST_PART)
         return out
 
     def multiply_per_device(self, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
@@ -163,17 +185,24 @@ def measured_array(g_pos: ArrayLike, g_neg: ArrayLike, config: CrossbarConfig, d
     """
     pos, neg = np.asarray(g_pos, dtype=np.float64), np.asarray(g_neg, dtype=np.float64)
     std_pos, std_neg = read_stds(pos, neg, config, device)
-    read_var = (std_pos**2 + std_neg**2) / config.scale**2
-    uniform = float(np.sqrt(read_var.flat[0])) if np.ptp(read_var) == 0.0 else None
     return ProgrammedArray(
         g_pos=pos,
         g_neg=neg,
         w_eff=((pos - neg) / config.scale).astype(np.float32),
-        read_var=read_var.astype(np.float32),
-        uniform_read_std=uniform,
+        noise=held_noise((std_pos**2 + std_neg**2) / config.scale**2),
         device=device,
         config=config,
     )
+
+
+def held_noise(variance: FloatArray) -> kernels.ReadNoise:
+    """Return read noise that is constant within a read, from each pair's variance [rows, cols] [weight units squared].
+
+    Where all pairs are alike, one number stands for the matrix: reads are faster then.
+    """
+    if variance.size == 0 or np.ptp(variance) == 0.0:
+        return kernels.ReadNoise(held_std=float(np.sqrt(variance.flat[0])) if variance.size else 0.0)
+    return kernels.ReadNoise(held=variance.astype(np.float32))
 
 
 def read_stds(
