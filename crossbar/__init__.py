@@ -15,8 +15,8 @@ The compiled loops in `memramp.crossbar.kernels` are shared with the network ker
 """
 
 from memramp.crossbar.array import ProgrammedArray
-from memramp.crossbar.programming import Reading, measured_array, program_array
 from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, Plane, SliceConfig, map_weights, to_conductances
+from memramp.crossbar.programming import Reading, measured_array, program_array
 from memramp.crossbar.tiling import PartialAdcConfig, TileConfig, Tiling
 from memramp.crossbar.weight_files import (
     load_weight_table,

@@ -148,6 +148,8 @@ class ProgrammedArray:
         """
         inputs = self._check_inputs(x)
         check_counters(first_sample, len(inputs), step)
+        if self.partial is not None:
+            return self._read_in_parts(inputs, self.partial, key, first_sample, step)
         out = np.empty((len(inputs), self.shape[1]), np.float32)
         weights, noise = self.operands
 
@@ -157,6 +159,18 @@ class ProgrammedArray:
 
         over_parts(read_part, len(inputs), product_kernels.SAMPLES, most=_LARGEST_PART)
         return out
+
+    def _read_in_parts(
+        self, x: FloatMatrix, partial: kernels.Partial, key: np.uint64, first_sample: int, step: int
+    ) -> FloatMatrix:
+        """Return the sums of what the converters make of each array's sums."""
+        weights, noise = self.operands
+        codes = np.zeros((len(x), self.shape[1]), np.float32)
+        read = np.empty_like(codes)
+        for tile, (start, stop) in enumerate(pairwise(self.tiling.row_bounds)):
+            kernels.read_part(x, weights, noise, start, stop, tile, np.uint64(key), int(step), int(first_sample), read)
+            codes += np.clip(np.rint(read / partial.lsb), -partial.top, partial.top)
+        return codes * partial.lsb
 
     def multiply_per_device(self, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
         """Read the array by drawing the noise of every device for every sample: the slow reference of `multiply`.

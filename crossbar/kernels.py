@@ -1,167 +1,355 @@
-"""Compiled loops of the matrix-vector product and its read noise; arrays and scalars only, float32.
+"""Compiled reads of an array: the matrix product and its read noise; arrays and scalars only, float32.
 
-All sums run over the rows in rising order, one fused multiply-add a row, whatever the batch size, its split, the
-tiling or the number of threads: the same sample gives the same bits in every one of them. (BLAS does not promise that.)
+A draw is a pure function of (key; place, step, sample, purpose), see `memramp.normals`, so the bits do not depend on
+the number of threads or on how a batch is split. Purposes of one array: 4 t + k, where t numbers the tile of rows (0
+where the rows are not split) and k says what is drawn.
 
-Inputs are not checked here; the arrays must be C-contiguous float32 and of fitting shapes.
+Inputs are not checked here; the arrays must be C-contiguous and of fitting shapes.
 """
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from memramp.jit import inline_kernel, kernel, parallel_kernel
-from memramp.normals import fill_normals
+from memramp import simd
+from memramp.crossbar.product_kernels import mac_rows, panels_of
+from memramp.jit import inline_kernel, kernel
+from memramp.normals import normal_pair, normals_twice, philox
 
 Floats = NDArray[np.float32]
 
-# Columns of one tile. Four rows of weights and four of outputs, 512 columns of 4 bytes each, stay in a 32 KiB L1 cache.
-TILE = 512
-# Samples of one task of the parallel loops, a multiple of the four that `mac_block` takes at once.
-CHUNK = 16
+COLUMNS, SHARED, STATES = 0, 1, 2
+"""What is drawn: the noise of each column, that of a reference column, the states of two-state devices."""
+
+PURPOSES = 4
+"""Purposes that each tile of rows has for itself."""
+
+
+class Telegraph(NamedTuple):
+    """Devices that toggle between two states, m of them; the state is drawn for each sample and read."""
+
+    row: NDArray[np.int32]
+    """Row of each, [m], non-decreasing."""
+
+    col: NDArray[np.int32]
+    """Column of each, [m]; -1 - p: a device of reference column p, which is subtracted from all columns of its part."""
+
+    delta: Floats
+    """What the second state adds to the pair's weight, so -1/scale times the change of a negative device's conductance,
+    [m] [weight units]; of a reference device, the change of its conductance [uS]."""
+
+    duty: Floats
+    """Probability of the second state, [m], 0..1."""
+
+
+_NO_MATRIX, _NO_VECTOR = np.empty((0, 0), np.float32), np.empty(0, np.float32)
+_NO_PLACES = np.empty(0, np.int32)
+NO_TELEGRAPH = Telegraph(_NO_PLACES, _NO_PLACES, _NO_VECTOR, _NO_VECTOR)
+
+
+class ReadNoise(NamedTuple):
+    """Read noise of an array: of a read of x, the sum of all that is given here. Nothing is given by default.
+
+    What is `held` is constant within a read: its variance at an output is ``sum_i x_i^2 held_ij``. What is `white` in
+    time averages out over the pulse: ``sum_i |x_i| white_ij``.
+    """
+
+    held_std: float = 0.0
+    """Deviation that all pairs have [weight units]."""
+
+    white_std: float = 0.0
+    """The same, of white noise over a full pulse [weight units]."""
+
+    held: Floats = _NO_MATRIX
+    """Variance of each pair, [rows, cols], or [0, 0] for none [weight units squared]."""
+
+    white: Floats = _NO_MATRIX
+    """The same, of white noise over a full pulse."""
+
+    telegraph: Telegraph = NO_TELEGRAPH
+    """Two-state devices."""
+
+    shared: "Shared | None" = None
+    """Reference columns that outputs have in common."""
+
+
+class Shared(NamedTuple):
+    """Reference columns, P of them, each subtracted from the columns of its part, which so have its noise in common."""
+
+    held: Floats
+    """Variance of each device, [rows, P] [uS^2]."""
+
+    white: Floats
+    """The same, of white noise over a full pulse, [rows, P]."""
+
+    part: NDArray[np.int32]
+    """Reference column of each column, [cols]."""
+
+    factor: Floats
+    """What the reference column counts for in each column, [cols] [weight units per uS]."""
+
+
+class Partial(NamedTuple):
+    """How the sums of several arrays of rows are converted before they are joined in digital."""
+
+    bounds: NDArray[np.int64]
+    """First row of each array, then the number of rows, [arrays + 1]."""
+
+    lsb: np.float32
+    """Partial sum of one code."""
+
+    top: int
+    """Largest code; the smallest is -top."""
+
+
+class Noise(NamedTuple):
+    """A `ReadNoise` as kernels take it; what is None is compiled apart. Made by `noise_for_kernels`."""
+
+    held_std: float
+    white_std: float
+    varied: tuple[Floats, Floats] | None
+    """Variances held and white, each in panels, or [0, 0, 0] for none."""
+
+    telegraph: Telegraph | None
+    shared: Shared | None
+
+
+def noise_for_kernels(noise: ReadNoise) -> Noise:
+    """Return read noise as kernels take it; noise of no pair counts as none."""
+    varied = tuple(panels_of(part if part.any() else _NO_MATRIX) for part in (noise.held, noise.white))
+    # Copies: writable and contiguous, so that kernels are compiled for one form of them.
+    row, col, delta, duty = noise.telegraph
+    telegraph = Telegraph(np.array(row), np.array(col), np.array(delta), np.array(duty))
+    shared = noise.shared
+    return Noise(
+        held_std=float(noise.held_std),
+        white_std=float(noise.white_std),
+        varied=(varied[0], varied[1]) if any(part.size for part in varied) else None,
+        telegraph=telegraph if telegraph.row.size else None,
+        shared=None
+        if shared is None
+        else Shared(np.array(shared.held), np.array(shared.white), np.array(shared.part), np.array(shared.factor)),
+    )
 
 
 @inline_kernel
-def mac_row(x: Floats, w: Floats, out: Floats) -> None:
-    """Multiply one sample: ``out[j] = sum_i x[i] w[i, j]``; x [rows], w [rows, cols], out [cols]."""
-    rows, cols = w.shape
-    out[:] = np.float32(0.0)
-    paired = rows - rows % 4
-    for i in range(0, paired, 4):
-        a0, a1, a2, a3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-        # Slices, so that the compiler knows that no index is negative and can use vector loads.
-        w0, w1, w2, w3 = w[i, :cols], w[i + 1, :cols], w[i + 2, :cols], w[i + 3, :cols]
-        for j in range(cols):
-            out[j] = (((out[j] + a0 * w0[j]) + a1 * w1[j]) + a2 * w2[j]) + a3 * w3[j]
-    for i in range(paired, rows):
-        a0, w0 = x[i], w[i, :cols]
-        for j in range(cols):
-            out[j] = out[j] + a0 * w0[j]
+def _sum_of_squares(x: Floats, b: int, start: int, stop: int) -> np.float32:
+    """Return the sum of x[b, i]^2 over rows start..stop-1, in a fixed order."""
+    sums = simd.splat(np.float32(0.0))
+    for i in range(start, stop, simd.LANES):
+        part = simd.load_part(x, (b, i), stop - i)
+        sums = simd.fma(part, part, sums)
+    return simd.total(sums)
 
 
 @inline_kernel
-def _mac_four(x: Floats, w: Floats, first: int, stop: int, out: Floats) -> None:
-    """Multiply four samples into the columns first..stop-1; x [4, rows], w [rows, cols], out [4, cols]."""
-    rows, cols = w.shape[0], stop - first
-    o0, o1, o2, o3 = out[0, first:stop], out[1, first:stop], out[2, first:stop], out[3, first:stop]
-    for j in range(cols):
-        o0[j] = o1[j] = o2[j] = o3[j] = np.float32(0.0)
-    paired = rows - rows % 4
-    for i in range(0, paired, 4):
-        a0, a1, a2, a3 = x[0, i], x[0, i + 1], x[0, i + 2], x[0, i + 3]
-        b0, b1, b2, b3 = x[1, i], x[1, i + 1], x[1, i + 2], x[1, i + 3]
-        c0, c1, c2, c3 = x[2, i], x[2, i + 1], x[2, i + 2], x[2, i + 3]
-        d0, d1, d2, d3 = x[3, i], x[3, i + 1], x[3, i + 2], x[3, i + 3]
-        w0, w1, w2, w3 = w[i, first:stop], w[i + 1, first:stop], w[i + 2, first:stop], w[i + 3, first:stop]
-        for j in range(cols):
-            v0, v1, v2, v3 = w0[j], w1[j], w2[j], w3[j]
-            o0[j] = (((o0[j] + a0 * v0) + a1 * v1) + a2 * v2) + a3 * v3
-            o1[j] = (((o1[j] + b0 * v0) + b1 * v1) + b2 * v2) + b3 * v3
-            o2[j] = (((o2[j] + c0 * v0) + c1 * v1) + c2 * v2) + c3 * v3
-            o3[j] = (((o3[j] + d0 * v0) + d1 * v1) + d2 * v2) + d3 * v3
-    for i in range(paired, rows):
-        a0, b0, c0, d0 = x[0, i], x[1, i], x[2, i], x[3, i]
-        w0 = w[i, first:stop]
-        for j in range(cols):
-            o0[j] = o0[j] + a0 * w0[j]
-            o1[j] = o1[j] + b0 * w0[j]
-            o2[j] = o2[j] + c0 * w0[j]
-            o3[j] = o3[j] + d0 * w0[j]
+def _sum_of_sizes(x: Floats, b: int, start: int, stop: int) -> np.float32:
+    """Return the sum of |x[b, i]| over rows start..stop-1, in a fixed order."""
+    sums = simd.splat(np.float32(0.0))
+    for i in range(start, stop, simd.LANES):
+        sums = sums + simd.absolute(simd.load_part(x, (b, i), stop - i))
+    return simd.total(sums)
+
+
+@inline_kernel
+def _common_variances(x: Floats, held: float, white: float, start: int, stop: int, variance: Floats) -> None:
+    """Fill `variance` [n, 1] with what all columns of a sample have alike; held and white are deviations."""
+    for b in range(x.shape[0]):
+        total = 0.0
+        if held > 0.0:
+            total += held * held * np.float64(_sum_of_squares(x, b, start, stop))
+        if white > 0.0:
+            total += white * white * np.float64(_sum_of_sizes(x, b, start, stop))
+        variance[b, 0] = np.float32(total)
+
+
+@inline_kernel
+def _varied_variances(x: Floats, panels: tuple[Floats, Floats], start: int, stop: int, variance: Floats) -> None:
+    """Add to `variance` [n, cols] what each column of each sample has of its own."""
+    n, cols = variance.shape
+    power, found = np.empty((n, x.shape[1]), np.float32), np.empty((n, cols), np.float32)
+    for kind in range(2):
+        if panels[kind].shape[0] == 0:
+            continue
+        for b in range(n):
+            for i in range(start, stop):
+                power[b, i] = x[b, i] * x[b, i] if kind == 0 else abs(x[b, i])
+        mac_rows(power, panels[kind], start, stop, found)
+        for b in range(n):
+            for j in range(cols):
+                variance[b, j] += found[b, j]
+
+
+@inline_kernel
+def _add_columns(variance: Floats, key: np.uint64, step: int, first: int, purpose: int, out: Floats) -> None:
+    """Add a normal of its own to each output [n, cols]; variance [n, cols], or [n, 1] where a sample's are alike."""
+    n, cols = out.shape
+    groups = (cols + 31) // 32
+    common = variance.shape[1] < cols
+    for g in range(0, n * groups, 2):
+        row, group = g // groups, g % groups
+        last = g + 1 if g + 1 < n * groups else g
+        other, second = last // groups, last % groups
+        z = normals_twice(key, (8 * group, 8 * second), step, (first + row, first + other), purpose)
+        _add_group(z[0], variance, common, row, 32 * group, out)
+        if last > g:
+            _add_group(z[1], variance, common, other, 32 * second, out)
+
+
+@inline_kernel
+def _add_group(z: Floats, variance: Floats, common: bool, b: int, j: int, out: Floats) -> None:
+    count = out.shape[1] - j
+    if common:
+        std = simd.square_root(simd.splat_wide(variance[b, 0]))
+    else:
+        std = simd.square_root(simd.load_wide(variance, (b, j), count))
+    simd.store_part(out, (b, j), simd.fma(std, z, simd.load_wide(out, (b, j), count)), count)
+
+
+@inline_kernel
+def _add_gaussian(
+    x: Floats,
+    held_std: float,
+    white_std: float,
+    varied: tuple[Floats, Floats] | None,
+    start: int,
+    stop: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    purpose: int,
+    out: Floats,
+) -> None:
+    """Add the noise that the columns have each for itself."""
+    n, cols = out.shape
+    common = np.empty((n, 1), np.float32)
+    _common_variances(x, held_std, white_std, start, stop, common)
+    if varied is None:
+        if held_std > 0.0 or white_std > 0.0:
+            _add_columns(common, key, step, first, purpose, out)
+    else:
+        variance = np.empty((n, cols), np.float32)
+        for b in range(n):
+            for j in range(cols):
+                variance[b, j] = common[b, 0]
+        _varied_variances(x, varied, start, stop, variance)
+        _add_columns(variance, key, step, first, purpose, out)
+
+
+@inline_kernel
+def _add_shared(
+    x: Floats,
+    shared: Shared | None,
+    start: int,
+    stop: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    purpose: int,
+    out: Floats,
+) -> None:
+    """Subtract the noise of reference columns: a normal of each sample that the columns of a part have in common."""
+    if shared is None:
+        return
+    parts = shared.held.shape[1]
+    common = np.empty(parts, np.float32)
+    for b in range(x.shape[0]):
+        for p in range(parts):
+            variance = 0.0
+            for i in range(start, stop):
+                size = abs(np.float64(x[b, i]))
+                variance += size * (size * np.float64(shared.held[i, p]) + np.float64(shared.white[i, p]))
+            w0, w1, _, _ = philox(key, p, step, first + b, purpose)
+            common[p] = np.float32(np.sqrt(variance)) * normal_pair(w0, w1)[0]
+        for j in range(out.shape[1]):
+            out[b, j] -= shared.factor[j] * common[shared.part[j]]
+
+
+@inline_kernel
+def _add_states(
+    x: Floats,
+    devices: Telegraph | None,
+    shared: Shared | None,
+    start: int,
+    stop: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    purpose: int,
+    out: Floats,
+) -> None:
+    """Add what two-state devices of rows start..stop-1 do: device d takes word d % 4 of counter (d // 4, ...)."""
+    if devices is None:
+        return
+    begin, end = 0, devices.row.shape[0]
+    while begin < end and devices.row[begin] < start:
+        begin += 1
+    while end > begin and devices.row[end - 1] >= stop:
+        end -= 1
+    for b in range(x.shape[0]):
+        for block in range(begin // 4, (end + 3) // 4):
+            words = philox(key, block, step, first + b, purpose)
+            for k in range(4):
+                d = 4 * block + k
+                if begin <= d < end and (np.float64(words[k]) + 0.5) * 2.0**-32 < np.float64(devices.duty[d]):
+                    change = x[b, devices.row[d]] * devices.delta[d]
+                    if devices.col[d] >= 0:
+                        out[b, devices.col[d]] += change
+                    elif shared is not None:
+                        for j in range(out.shape[1]):
+                            if shared.part[j] == -1 - devices.col[d]:
+                                out[b, j] -= shared.factor[j] * change
+
+
+@inline_kernel
+def read_rows(
+    x: Floats,
+    w: Floats,
+    noise: Noise,
+    start: int,
+    stop: int,
+    tile: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    out: Floats,
+) -> None:
+    """Read rows start..stop-1 of an array, once for each sample: ``out[b, j]``, with all read noise.
+
+    x [n, rows]; w [panels, rows, WIDTH]; out [n, cols]; `first` is the number of the first sample.
+
+    Noise that is Gaussian, independent for each device and read, and constant or white within a read, makes a normal
+    of the variance that `ReadNoise` gives at each output, independent between outputs: one draw an output stands for
+    one a device, exactly.
+    """
+    purpose = PURPOSES * tile
+    mac_rows(x, w, start, stop, out)
+    _add_gaussian(
+        x, noise.held_std, noise.white_std, noise.varied, start, stop, key, step, first, purpose + COLUMNS, out
+    )
+    _add_shared(x, noise.shared, start, stop, key, step, first, purpose + SHARED, out)
+    _add_states(x, noise.telegraph, noise.shared, start, stop, key, step, first, purpose + STATES, out)
 
 
 @kernel
-def mac_block(x: Floats, w: Floats, out: Floats) -> None:
-    """Multiply several samples on one core, four at once; x [n, rows], w [rows, cols], out [n, cols].
-
-    Each row of `out` has the bits that `mac_row` gives.
-    """
-    n, cols = x.shape[0], w.shape[1]
-    fours = n - n % 4
-    for first in range(0, cols, TILE):
-        stop = min(first + TILE, cols)
-        for b in range(0, fours, 4):
-            _mac_four(x[b : b + 4], w, first, stop, out[b : b + 4])
-    for b in range(fours, n):
-        mac_row(x[b], w, out[b])
+def read_batch(x: Floats, w: Floats, noise: Noise, key: np.uint64, step: int, first: int, out: Floats) -> None:
+    """Read all rows on one core, see `read_rows`."""
+    read_rows(x, w, noise, 0, x.shape[1], 0, key, step, first, out)
 
 
-@parallel_kernel
-def mac_batch(x: Floats, w: Floats, out: Floats) -> None:
-    """Multiply a batch on all cores: as `mac_block`, with the same bits."""
-    n = x.shape[0]
-    for chunk in numba.prange((n + CHUNK - 1) // CHUNK):
-        stop = min((chunk + 1) * CHUNK, n)
-        mac_block(x[chunk * CHUNK : stop], w, out[chunk * CHUNK : stop])
-
-
-@inline_kernel
-def sum_of_squares(x: Floats) -> np.float32:
-    """Return ``sum_i x[i]^2`` of one sample, in a fixed order (four partial sums)."""
-    rows = x.shape[0]
-    s0 = s1 = s2 = s3 = np.float32(0.0)
-    paired = rows - rows % 4
-    for i in range(0, paired, 4):
-        s0 += x[i] * x[i]
-        s1 += x[i + 1] * x[i + 1]
-        s2 += x[i + 2] * x[i + 2]
-        s3 += x[i + 3] * x[i + 3]
-    for i in range(paired, rows):
-        s0 += x[i] * x[i]
-    return (s0 + s1) + (s2 + s3)
-
-
-@inline_kernel
-def add_read_noise_row(
-    std: float, x: Floats, key: np.uint64, step: int, sample: int, z: Floats, out: Floats
+@kernel
+def read_part(
+    x: Floats,
+    w: Floats,
+    noise: Noise,
+    start: int,
+    stop: int,
+    tile: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    out: Floats,
 ) -> None:
-    """Add the read noise of one sample where all pairs fluctuate alike.
-
-    The sum over rows of ``x[i] * noise[i, j]``, with independent noise of standard deviation `std`, is normal with the
-    standard deviation ``std * sqrt(sum_i x[i]^2)``, the same for all columns and independent between them: one draw a
-    column replaces one a device, exactly. z [cols] is scratch; out [cols] is added to.
-    """
-    scale = np.float32(std) * np.sqrt(sum_of_squares(x))
-    fill_normals(key, step, sample, 0, z)
-    for j in range(out.shape[0]):
-        out[j] = out[j] + scale * z[j]
-
-
-@inline_kernel
-def add_read_noise_row_var(variance: Floats, key: np.uint64, step: int, sample: int, z: Floats, out: Floats) -> None:
-    """Add the read noise of one sample, given the variance of each column, ``sum_i x[i]^2 read_var[i, j]``.
-
-    variance [cols]; z [cols] is scratch; out [cols] is added to.
-    """
-    fill_normals(key, step, sample, 0, z)
-    for j in range(out.shape[0]):
-        out[j] = out[j] + np.sqrt(variance[j]) * z[j]
-
-
-@parallel_kernel
-def read_uniform(
-    x: Floats, w: Floats, std: float, key: np.uint64, step: int, first_sample: int, out: Floats
-) -> None:
-    """Read a batch with one read noise for all pairs; x [n, rows], w [rows, cols], out [n, cols], std a scalar."""
-    n, cols = out.shape
-    for chunk in numba.prange((n + CHUNK - 1) // CHUNK):
-        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
-        mac_block(x[start:stop], w, out[start:stop])
-        z = np.empty(cols, np.float32)
-        for b in range(start, stop):
-            add_read_noise_row(std, x[b], key, step, first_sample + b, z, out[b])
-
-
-@parallel_kernel
-def read_varied(
-    x: Floats, w: Floats, read_var: Floats, key: np.uint64, step: int, first_sample: int, out: Floats
-) -> None:
-    """Read a batch with a read variance for each pair; as `read_uniform`, read_var [rows, cols]."""
-    n, cols = out.shape
-    for chunk in numba.prange((n + CHUNK - 1) // CHUNK):
-        start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
-        mac_block(x[start:stop], w, out[start:stop])
-        variance = np.empty((stop - start, cols), np.float32)
-        mac_block(x[start:stop] * x[start:stop], read_var, variance)
-        z = np.empty(cols, np.float32)
-        for b in range(start, stop):
-            add_read_noise_row_var(variance[b - start], key, step, first_sample + b, z, out[b])
+    """Read some rows on one core, see `read_rows`."""
+    read_rows(x, w, noise, start, stop, tile, key, step, first, out)

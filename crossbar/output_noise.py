@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memramp.crossbar import kernels
 from memramp.crossbar.mapping import REFERENCE, Devices, Mapped
 from memramp.crossbar.tiling import Tiling
 from memramp.devices.fluctuation import Fluctuation, Telegraph
@@ -100,3 +101,33 @@ def _joined(parts: list[Toggles]) -> Toggles:
     return Toggles(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "column", "delta", "duty"))
     )
+
+
+def kernel_noise(noise: OutputNoise, mapped: Mapped, tiling: Tiling) -> kernels.ReadNoise:
+    """Return the noise of outputs as kernels are told it.
+
+    Where all weights are alike, one number stands for the matrix: reads are faster then.
+    """
+    cols = mapped.shape[1]
+    held_std, held = _common(noise.held[:, :cols])
+    white_std, white = _common(noise.white[:, :cols])
+    shared = None
+    if noise.held.shape[1] > cols:
+        shared = kernels.Shared(
+            held=np.ascontiguousarray(noise.held[:, cols:], dtype=np.float32),
+            white=np.ascontiguousarray(noise.white[:, cols:], dtype=np.float32),
+            part=tiling.part_of_output,
+            factor=mapped.planes[0].factor.astype(np.float32),
+        )
+    toggles = noise.toggles
+    order = np.argsort(toggles.row, kind="stable")
+    column = np.where(toggles.column < cols, toggles.column, cols - 1 - toggles.column).astype(np.int32)
+    telegraph = kernels.Telegraph(toggles.row[order], column[order], toggles.delta[order], toggles.duty[order])
+    return kernels.ReadNoise(held_std, white_std, held, white, telegraph, shared)
+
+
+def _common(variance: FloatArray) -> tuple[float, NDArray[np.float32]]:
+    """Return the deviation that all weights have and nothing, or 0 and the variance of each."""
+    if np.ptp(variance) == 0.0:
+        return float(np.sqrt(variance.flat[0])), np.empty((0, 0), np.float32)
+    return 0.0, variance.astype(np.float32)

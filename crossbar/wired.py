@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
+from memramp.crossbar.wires import WireConfig, effective_conductance, noise_factors
 
 from memramp.crossbar.mapping import REFERENCE, CrossbarConfig, Devices
 from memramp.crossbar.tiling import Tiling
-from memramp.crossbar.wires import WireConfig, effective_conductance, noise_factors
 from memramp.devices.noise import FloatArray
 
 

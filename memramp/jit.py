@@ -20,13 +20,14 @@ from platformdirs import user_cache_path
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parent
+_FOUNDATION = ("elementary.py", "jit.py", "normals.py", "simd.py")
 
 
 @cache
 def kernel_hash() -> str:
     """Return a hash of every source file that kernels stand in, of numba's and of memramp's decorators."""
     digest = blake2b(numba.__version__.encode(), digest_size=8)
-    for path in sorted([_ROOT / "normals.py", _ROOT / "jit.py", *_ROOT.glob("*/*kernels.py")]):
+    for path in sorted([*(_ROOT / name for name in _FOUNDATION), *_ROOT.glob("*/*kernels.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -13,10 +13,13 @@ References
 .. [3] Coefficients of logf, cosf and sinf in: Moshier, "Cephes mathematical library", https://www.netlib.org/cephes/.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import float32, int32, uint32, uint64
 from numpy.typing import NDArray
 
+from memramp import simd
 from memramp.jit import inline_kernel, kernel
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -93,25 +96,106 @@ def normal_pair(a: np.uint32, b: np.uint32) -> tuple[np.float32, np.float32]:
     return radius * cos, radius * sin
 
 
+@inline_kernel
+def _philox_lanes(key: np.uint64, x0: Any, x1: Any, x2: Any, x3: Any) -> Any:
+    """Return the words of `philox` for 16 counters, given as four vectors of long words: four such vectors.
+
+    Only the lower half of a long word counts; what stands in the upper one means nothing.
+    """
+    k0, k1 = uint64(key) & _LOW, uint64(key) >> _SHIFT
+    for _ in range(10):
+        p0, p1 = (x0 & _LOW) * _M0, (x2 & _LOW) * _M1
+        x0, x1, x2, x3 = (p1 >> _SHIFT) ^ x1 ^ k0, p1, (p0 >> _SHIFT) ^ x3 ^ k1, p0
+        k0, k1 = (k0 + uint64(_W0)) & _LOW, (k1 + uint64(_W1)) & _LOW
+    return x0, x1, x2, x3
+
+
+@inline_kernel
+def _log_lanes(u: Any) -> Any:
+    """Return the natural logarithms of positive normal floats; the formula is that of `_log`."""
+    bits = simd.bits_of(u)
+    mantissa = simd.floats_of((bits & int32(0x7FFFFF)) | int32(0x3F800000))
+    large = mantissa > _SQRT2
+    exponent = simd.from_signed((bits >> int32(23)) - int32(127))
+    e = simd.select(large, exponent + float32(1.0), exponent)
+    t = simd.select(large, mantissa * float32(0.5), mantissa) - float32(1.0)
+    p = simd.fma(t, float32(7.0376836292e-2), float32(-1.1514610310e-1))
+    p = simd.fma(p, t, float32(1.1676998740e-1))
+    p = simd.fma(p, t, float32(-1.2420140846e-1))
+    p = simd.fma(p, t, float32(1.4249322787e-1))
+    p = simd.fma(p, t, float32(-1.6668057665e-1))
+    p = simd.fma(p, t, float32(2.0000714765e-1))
+    p = simd.fma(p, t, float32(-2.4999993993e-1))
+    p = simd.fma(p, t, float32(3.3333331174e-1))
+    z = t * t
+    tail = simd.fma(z, float32(-0.5), simd.fma(e, float32(-2.12194440e-4), z * t * p))
+    return simd.fma(e, float32(0.693359375), t + tail)
+
+
+@inline_kernel
+def _cos_sin_lanes(b: Any) -> Any:
+    """Return cosines and sines of the angles ``2 pi b / 2^32``; the formula is that of `_cos_sin`."""
+    turned = b + int32(1 << 29)
+    t = simd.from_signed(b << int32(2)) * float32(np.pi / 2 * 2.0**-32)
+    z = t * t
+    s = simd.fma(z, float32(-1.9515295891e-4), float32(8.3321608736e-3))
+    s = simd.fma(simd.fma(s, z, float32(-1.6666654611e-1)) * z, t, t)
+    c = simd.fma(z, float32(2.443315711809948e-5), float32(-1.388731625493765e-3))
+    c = simd.fma(simd.fma(c, z, float32(4.166664568298827e-2)) * z, z, simd.fma(z, float32(-0.5), float32(1.0)))
+    # The two highest bits number the quarter turn: the lower of them says whether it is odd, the highest bits of it and
+    # of the next quarter are the signs.
+    odd = (turned << int32(1)) < int32(0)
+    cos, sin = simd.bits_of(simd.select(odd, s, c)), simd.bits_of(simd.select(odd, c, s))
+    sign = int32(-(2**31))
+    return (
+        simd.floats_of(cos ^ ((turned + int32(1 << 30)) & sign)),
+        simd.floats_of(sin ^ (turned & sign)),
+    )
+
+
+@inline_kernel
+def normals_twice(key: np.uint64, first: tuple[int, int], c1: int, c2: tuple[int, int], c3: int) -> Any:
+    """Return twice 32 standard normals, as two wide vectors.
+
+    Number 4 i + j of vector v stems from word j of counter (first[v] + i, c1, c2[v], c3), see `philox`.
+    """
+    c0 = simd.longs(uint64(first[0]), uint64(first[1])) + simd.eights()
+    w0, w1, w2, w3 = _philox_lanes(
+        key,
+        c0,
+        simd.longs(uint64(c1), uint64(c1)),
+        simd.longs(uint64(c2[0]), uint64(c2[1])),
+        simd.longs(uint64(c3), uint64(c3)),
+    )
+    a = simd.halves((w0 & _LOW) | (w2 << _SHIFT))
+    b = simd.halves((w1 & _LOW) | (w3 << _SHIFT))
+    # (a + 1/2) / 2^32 lies inside (0, 1), so the logarithm is finite; the float32 rounding may reach 1, where it is 0.
+    u = (simd.from_unsigned(a) + float32(0.5)) * float32(2.0**-32)
+    radius = simd.square_root(_log_lanes(u) * float32(-2.0))
+    cos, sin = _cos_sin_lanes(b)
+    return simd.interleave(radius * cos, radius * sin)
+
+
+@inline_kernel
+def fill_normal_rows(key: np.uint64, step: int, first_sample: int, purpose: int, out: NDArray[np.float32]) -> None:
+    """Fill an array [n, k] with standard normals.
+
+    Element [b, 4 i + j] stems from word j of counter (i, step, first_sample + b, purpose), whatever n and k.
+    """
+    n, k = out.shape
+    groups = (k + 31) // 32
+    for g in range(0, n * groups, 2):
+        row, group = g // groups, g % groups
+        last = min(g + 1, n * groups - 1)  # the same group once more, where their number is odd
+        other_row, other = last // groups, last % groups
+        z, other_z = normals_twice(
+            key, (8 * group, 8 * other), step, (first_sample + row, first_sample + other_row), purpose
+        )
+        simd.store_part(out, (row, 32 * group), z, k - 32 * group)
+        simd.store_part(out, (other_row, 32 * other), other_z, k - 32 * other)
+
+
 @kernel
 def fill_normals(key: np.uint64, c1: int, c2: int, c3: int, out: NDArray[np.float32]) -> None:
     """Fill a float32 array [n] with standard normals; element 4 b + i stems from counter (b, c1, c2, c3)."""
-    n = out.shape[0]
-    whole = n // 4
-    # Two loops, words first and in place, each simple enough for vector instructions.
-    z = out[: 4 * whole]
-    words = z.view(np.uint32)
-    for b in range(whole):
-        words[4 * b], words[4 * b + 1], words[4 * b + 2], words[4 * b + 3] = philox(key, b, c1, c2, c3)
-    for i in range(2 * whole):
-        z[2 * i], z[2 * i + 1] = normal_pair(words[2 * i], words[2 * i + 1])
-    if 4 * whole < n:
-        w0, w1, w2, w3 = philox(key, whole, c1, c2, c3)
-        z0, z1 = normal_pair(w0, w1)
-        z2, _ = normal_pair(w2, w3)
-        rest = out[4 * whole :]
-        rest[0] = z0
-        if rest.shape[0] > 1:
-            rest[1] = z1
-        if rest.shape[0] > 2:
-            rest[2] = z2
+    fill_normal_rows(key, c1, c2, c3, out.reshape(1, out.shape[0]))

@@ -24,9 +24,6 @@ from memramp.streams import Streams, check_counters
 
 Floats = NDArray[np.float32]
 
-_VARIED = -1.0  # read_std of the kernel where each pair has a variance of its own
-
-
 @dataclass(frozen=True, eq=False)
 class AnalogLstm:
     """One LSTM layer as programmed into one chip."""
@@ -83,8 +80,7 @@ class AnalogLstm:
         n, steps, _ = inputs.shape
         check_counters(first_sample, n, steps)
         states = np.zeros((n, steps if record else 1, self.hidden), np.float32)
-        std = self.array.uniform_read_std
-        read_std = _VARIED if std is None else std
+        weights, noise = self.array.operands
         limit, levels = np.float32(self.hardware.input.range), self.hardware.input.levels
         curves, keys = (_curve(self.sigmoid), _curve(self.tanh)), self._keys()
         digital = self.hardware.tanh_c == "digital"
@@ -95,9 +91,8 @@ class AnalogLstm:
                 rows = slice(start, min(start + kernels.CHUNK, part.stop))
                 kernels.lstm_sequence(
                     inputs[rows],
-                    self.array.w_eff,
-                    self.array.read_var,
-                    read_std,
+                    weights,
+                    noise,
                     *curves,
                     keys,
                     limit,

@@ -8,7 +8,7 @@ bits do not depend on the number of threads nor on how a batch is split. The rea
 import numpy as np
 from numpy.typing import NDArray
 
-from memramp.crossbar.kernels import add_read_noise_row, add_read_noise_row_var, mac_block
+from memramp.crossbar.kernels import Noise, read_rows
 from memramp.jit import inline_kernel, kernel
 from memramp.peripherals.kernels import (
     ColumnErrors,
@@ -46,24 +46,6 @@ def _fill_inputs(x: Floats, h: Floats, limit: np.float32, levels: int, row: Floa
     for i in range(hidden):
         row[inputs + i] = quantise_input(h[i], limit, levels)
     row[inputs + hidden] = np.float32(1.0)
-
-
-@inline_kernel
-def _read_array(
-    row: Floats, w: Floats, read_var: Floats, read_std: float, key: np.uint64, t: int, first: int, pre: Floats
-) -> None:
-    """Fill the pre-activations `pre` [n, cols] of the samples `row` [n, rows] with their read noise."""
-    n, cols = pre.shape
-    mac_block(row, w, pre)
-    z = np.empty(cols, np.float32)
-    if read_std > 0:
-        for b in range(n):
-            add_read_noise_row(read_std, row[b], key, t, first + b, z, pre[b])
-    elif read_std < 0:
-        variance = np.empty_like(pre)
-        mac_block(row * row, read_var, variance)
-        for b in range(n):
-            add_read_noise_row_var(variance[b], key, t, first + b, z, pre[b])
 
 
 @inline_kernel
@@ -147,8 +129,7 @@ def _update_hidden_by_ramp(
 def lstm_sequence(
     x: Floats,
     w: Floats,
-    read_var: Floats,
-    read_std: float,
+    noise: Noise,
     sigmoid: Curve,
     tanh: Curve,
     keys: Keys,
@@ -161,20 +142,19 @@ def lstm_sequence(
 ) -> None:
     """Run sequences x [n, steps, inputs] through one programmed layer on one core, from zero states.
 
-    w [inputs + hidden + 1, 4 hidden]; read_var of that shape, used where the scalar read_std < 0, else read_std for all
-    pairs; limit and levels are those of `quantise_input`; `first` is the number of the first sample; states
+    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_input`; `first` is the number of the first sample; states
     [n, steps or 1, hidden] takes all hidden states or the last. Memory grows with n, so callers pass small parts.
     """
     n, steps, _ = x.shape
     h = np.zeros((n, states.shape[2]), np.float32)
     c = np.zeros_like(h)
-    row, pre = np.empty((n, w.shape[0]), np.float32), np.empty((n, w.shape[1]), np.float32)
-    codes = np.empty(w.shape[1], np.int16)
+    row, pre = np.empty((n, w.shape[1]), np.float32), np.empty((n, 4 * states.shape[2]), np.float32)
+    codes = np.empty(pre.shape[1], np.int16)
     ramp, tanh_ramp = np.empty((2, sigmoid[0].size), np.float32), np.empty((2, tanh[0].size), np.float32)
     for t in range(steps):
         for b in range(n):
             _fill_inputs(x[b, t], h[b], limit, levels, row[b])
-        _read_array(row, w, read_var, read_std, keys[0], t, first, pre)
+        read_rows(row, w, noise, 0, row.shape[1], 0, keys[0], t, first, pre)
         for b in range(n):
             _convert_gates(pre[b], sigmoid, tanh, keys, t, first + b, errors, ramp, tanh_ramp, codes)
             _update_cell(codes, sigmoid[2], tanh[2], c[b])
