@@ -12,15 +12,10 @@ read devices draw it, at every read.
 (4, 3)
 """
 
+from memramp.devices.chips import ChipErrors, chip_keys, program_chips
 from memramp.devices.device import Device
-from memramp.devices.noise import (
-    ConstantNoise,
-    NoNoise,
-    ProgNoise,
-    ProportionalNoise,
-    ReadNoise,
-    UniformNoise,
-)
+from memramp.devices.faults import FaultMask, load_faults
+from memramp.devices.noise import ConstantNoise, NoNoise, ProportionalNoise, ReadNoise, UniformNoise
 from memramp.devices.presets import (
     DeviceConfig,
     PresetValue,
@@ -32,25 +27,39 @@ from memramp.devices.presets import (
     preset_sources,
     resolve_device,
 )
-from memramp.devices.programming import Programmed, program
+from memramp.devices.programming import Programmed, program, program_keyed
+from memramp.devices.programming_noise import PolynomialNoise, ProgNoise, SigmaTableNoise, TableNoise
+from memramp.devices.write_verify import AimedPulses, IdenticalPulses, WriteVerify
 
 __all__ = [
+    "AimedPulses",
+    "ChipErrors",
     "ConstantNoise",
     "Device",
     "DeviceConfig",
+    "FaultMask",
+    "IdenticalPulses",
     "NoNoise",
+    "PolynomialNoise",
     "PresetValue",
     "ProgNoise",
     "Programmed",
     "ProportionalNoise",
     "ReadNoise",
+    "SigmaTableNoise",
+    "TableNoise",
     "UniformNoise",
+    "WriteVerify",
+    "chip_keys",
     "device_sources",
+    "load_faults",
     "load_preset",
     "override_device",
     "preset_description",
     "preset_names",
     "preset_sources",
     "program",
+    "program_chips",
+    "program_keyed",
     "resolve_device",
 ]
