@@ -75,10 +75,15 @@ class Plan:
     std: FloatArray | None = field(init=False)
     """Of Gaussian errors; None for other kinds [uS]."""
 
+    equal: bool = field(init=False)
+    """Whether all of `std` are equal."""
+
     def __post_init__(self) -> None:
         noise = self.device.prog_noise
         other = isinstance(noise, UniformNoise | TableNoise | WriteVerify) or self.own_windows
-        object.__setattr__(self, "std", None if other else np.ascontiguousarray(noise.std(self.rounded)))
+        std = None if other else np.ascontiguousarray(noise.std(self.rounded))
+        object.__setattr__(self, "std", std)
+        object.__setattr__(self, "equal", std is not None and std.size > 0 and bool(np.ptp(std) == 0.0))
 
     @property
     def own_windows(self) -> bool:
@@ -144,8 +149,13 @@ class Plan:
             row, weight = np.zeros(aim.size, np.int64), np.zeros(aim.size)
             kernels.write_quantiles(aim, row, weight, ends, key, first, self.floor, block.g)
         else:
-            std = noise.std(aim) if self.std is None else self.std[part]
-            kernels.write_normal(aim, std, key, first, self.floor, block.g)
+            kernels.write_normal(aim, self._std(part, aim), key, first, self.floor, block.g)
+
+    def _std(self, part: slice, aim: FloatArray) -> FloatArray:
+        if self.std is None:
+            return self.device.prog_noise.std(aim)
+        # Where all are equal, those of the first block do, which are in the cache already.
+        return self.std[: aim.size] if self.equal else self.std[part]
 
     def _run_loop(
         self,
