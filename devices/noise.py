@@ -1,7 +1,8 @@
 """Random conductance errors of one memristor: none, constant, proportional to the conductance, or uniform.
 
-A noise block of a configuration is one of the classes below, told apart by its key ``kind``. Programming noise
-(`ProgNoise`) is drawn once per device when it is written; read noise (`ReadNoise`) anew at every read.
+A noise block of a configuration is one of the classes below or of `memramp.devices.programming_noise`, told apart by
+its key ``kind``. Programming noise (`ProgNoise`) is drawn once per device when it is written; read noise anew at every
+read.
 """
 
 from abc import abstractmethod
@@ -16,6 +17,8 @@ from memramp.devices.fluctuation import DEFAULT_CONDITIONS, Fluctuation, ReadCon
 from memramp.quantities import NonNegativeMicrosiemens
 
 FloatArray = NDArray[np.float64]
+
+_SIGMAS = 3.0  # 0.3 % of healthy devices with Gaussian errors lie outside
 
 Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]
 """A part of a whole, 0..1 (never percent)."""
@@ -38,6 +41,10 @@ class _Noise(StrictModel):
         ndarray of float64, shape of `g`
             Standard deviation [uS].
         """
+
+    def window(self, g: ArrayLike) -> FloatArray:
+        """Return half the width of the window within which errors lie: all of them, or 99.7 % of Gaussian ones [uS]."""
+        return _SIGMAS * self.std(g)
 
     def draw(self, g: ArrayLike, rng: np.random.Generator) -> FloatArray:
         """Draw one independent error per device.
@@ -124,10 +131,12 @@ class UniformNoise(_Noise):
         """Return ``half_width / sqrt(3)`` for every device [uS]."""
         return np.full(np.shape(g), self.half_width / np.sqrt(3.0))
 
+    def window(self, g: ArrayLike) -> FloatArray:
+        """Return `half_width` for every device [uS]."""
+        return np.full(np.shape(g), self.half_width)
+
     def draw(self, g: ArrayLike, rng: np.random.Generator) -> FloatArray:
         """Draw errors uniform in ``-half_width .. half_width`` [uS]; see `_Noise.draw`."""
         return self.half_width * rng.uniform(-1.0, 1.0, np.shape(g))
 
 
-ProgNoise = Annotated[NoNoise | ConstantNoise | ProportionalNoise | UniformNoise, Field(discriminator="kind")]
-"""Error of a written conductance, drawn once per device."""

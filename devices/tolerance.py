@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from memramp.devices.device import Device
-from memramp.devices.noise import FloatArray, NoNoise, UniformNoise
+from memramp.devices.noise import FloatArray, NoNoise
 from memramp.errors import InputError
 from memramp.quantities import MAX_MICROSIEMENS
 
@@ -12,7 +12,6 @@ DEFAULT_TOLERANCE = 5.0
 """Half the verify window of the published TaOx devices of ReADC, Nat. Commun. 2025, doi 10.1038/s41467-025-65233-w
 [uS]."""
 
-_SIGMAS = 3.0  # 0.3 % of healthy devices with Gaussian errors lie outside
 _LEAST = 0.001  # of g_max: for noise that vanishes with the conductance
 
 
@@ -24,8 +23,9 @@ def write_tolerance(target: ArrayLike, device: Device | None = None, tolerance: 
     target : array_like
         Conductances to be written [uS].
     device : Device or None
-        Without `tolerance`, uniform errors give their own half width, Gaussian ones three standard deviations, at least
-        0.1 % of g_max. None, or a device without errors: `DEFAULT_TOLERANCE`.
+        Without `tolerance`, uniform errors give their own half width, measured ones the largest, a write-verify loop
+        its tolerance, Gaussian ones three standard deviations, all at least 0.1 % of g_max. None, or a device without
+        errors: `DEFAULT_TOLERANCE`.
     tolerance : float or None
         One for all [uS].
 
@@ -41,6 +41,4 @@ def write_tolerance(target: ArrayLike, device: Device | None = None, tolerance: 
         return np.full(wanted.shape, float(tolerance))
     if device is None or isinstance(device.prog_noise, NoNoise):
         return np.full(wanted.shape, DEFAULT_TOLERANCE)
-    noise = device.prog_noise
-    width = np.full(wanted.shape, noise.half_width) if isinstance(noise, UniformNoise) else _SIGMAS * noise.std(wanted)
-    return np.maximum(width, _LEAST * device.g_max)
+    return np.maximum(device.prog_noise.window(wanted), _LEAST * device.g_max)

@@ -78,7 +78,7 @@ def test_reads_are_the_same_bits_in_parts_whatever_the_mapping(mapping):
     blocks = {
         "read_noise": {
             "kind": "sum",
-            "parts": [
+            "of": [
                 {"kind": "proportional", "fraction": 0.05},
                 {"kind": "thermal"},
                 {"kind": "telegraph", "active": 0.3, "amplitude": 0.2, "duty": 0.4},
