@@ -10,7 +10,7 @@ from memramp.peripherals import ActivationConfig, build_converter, design_ramp, 
 from memramp.peripherals.aged_ramp import age_ramp
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.circuit_effects import with_circuit
-from memramp.peripherals.environment import EnvironmentConfig, aged
+from memramp.peripherals.environment import EnvironmentConfig, aged, check_ageing
 
 DRIFT = {"drift": {"kind": "power_law", "nu": 0.05, "nu_std": 0.02}}
 COMMON = {"drift": {"kind": "power_law", "nu": 0.05}}
@@ -161,3 +161,14 @@ def test_telegraph_noise_of_ramps_is_refused_not_ignored(telegraph):
         converter(device(read_noise=telegraph))
     with pytest.raises(InputError, match=r"for weights, not for ramps"):
         ramp_of(device(read_noise=telegraph))
+
+
+def test_ageing_that_is_not_known_is_told_before_anything_is_programmed():
+    short = device(relaxation={"kind": "polynomial", "times": [1.0, 100.0], "coefficients": [[0.1], [0.2]]})
+    for acts_on in ("both", "weights", "ramp"):
+        check_ageing(short, EnvironmentConfig(t_inference=100.0, acts_on=acts_on))
+        with pytest.raises(InputError, match=r"known up to 100 s after programming, found 200 s"):
+            check_ageing(short, EnvironmentConfig(t_inference=200.0, acts_on=acts_on))
+    cold = device(thermal={"kind": "linear", "coefficient": -0.01})
+    with pytest.raises(InputError, match="have to be above 0"):
+        check_ageing(cold, EnvironmentConfig(temperature=420.0), 300.0)
