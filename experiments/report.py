@@ -224,7 +224,7 @@ def noise_text(block: dict[str, Any]) -> str:
             return f"{100 * block['fraction']:g} %"
         case "uniform":
             return f"within {block['half_width']:g} uS"
-    return "none"
+    return str(block["kind"]).replace("_", " ")
 
 
 def _converter(hardware: HardwareConfig) -> str:

@@ -14,12 +14,14 @@ References
    equations below are the usual ones of the field; they are reconstructed, not the paper's.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
+import numpy as np
 from pydantic import Field
 
 from memramp.config import StrictModel
-from memramp.devices import Ageing, Programmed, ReadConditions
+from memramp.devices import Ageing, Device, Programmed, ReadConditions
+from memramp.devices.ageing import draw
 from memramp.devices.drift import LATEST
 from memramp.devices.fluctuation import FloatArray
 from memramp.devices.iv import Curve, LinearCurve
@@ -174,3 +176,25 @@ def aged(
         The devices' ageing is not known for that time or temperature.
     """
     return environment.age(programmed.ageing, programmed.g, temperature, side)
+
+
+def check_ageing(device: Device, environment: EnvironmentConfig, temperature: float = 300.0) -> None:
+    """Check that devices have conductances at inference, before any is programmed.
+
+    Parameters
+    ----------
+    device : Device
+        Drift, relaxation, thermal behaviour.
+    environment : EnvironmentConfig
+        Time and temperature at inference.
+    temperature : float
+        Nominal temperature, at which the devices are programmed [K].
+
+    Raises
+    ------
+    InputError
+        The ageing is not known for that time or temperature.
+    """
+    g = np.full(1, device.g_max)
+    for side in get_args(Side):
+        environment.age(draw(device, g, np.random.default_rng(0)), g, temperature, side)

@@ -26,7 +26,7 @@ def test_constants_are_those_of_the_si():
 
 
 def test_thermal_noise_is_that_of_johnson_and_nyquist():
-    # 4 k T G = 1.2425841e-24 A^2/Hz at 75 uS and 300 K; over 32 ns sqrt(S / (2 t)) = 4.40629e-9 A, over 0.2 V 22.0314 nS.
+    # 4 k T G = 1.2425841e-24 A^2/Hz at 75 uS and 300 K; over 32 ns sqrt(S / (2 t)) = 4.40629e-9 A, by 0.2 V 22.0314 nS.
     found = noise("thermal").fluctuation(G, ReadConditions(v_read=0.2, t_pulse=32e-9, temperature=300.0))
     assert found.white[1, 1] == pytest.approx(0.0220314, rel=1e-5)
     assert (found.held == 0.0).all()
