@@ -1,0 +1,148 @@
+"""The table of cases: it feeds ``python -m benchmarks``, the tests and the page docs/performance.md."""
+
+from benchmarks import checks
+from benchmarks.arrays import PART
+from benchmarks.table import Bar, Case, Contender
+
+_DIGITAL = "torch, digital, floating point"
+
+_NOISY_PRODUCT = Case(
+    name="noisy_product",
+    title="512 x 512 pairs, batch 256, 8-bit inputs, 8-bit outputs, fresh noise of every device at every read",
+    sizes={"rows": 512, "cols": 512, "batch": 256},
+    small={"rows": 48, "cols": 40, "batch": 64},
+    contenders=(
+        Contender("memramp", "memramp", "noisy_product"),
+        Contender("memramp, the noisy product alone", "memramp", "noisy_read", note="without converters"),
+        Contender("NumPy sgemm", "memramp", "sgemm", note="the product alone, no noise, no converters"),
+        Contender("aihwkit, exact noise", "aihwkit", "noisy_product", {"tile": "inference"}, note="compiled tile"),
+        Contender("aihwkit, exact noise, torch tile", "aihwkit", "noisy_product", {"tile": "torch"}),
+        Contender("a draw a device, compiled", "memramp", "per_device_compiled", note="memramp's generator"),
+        Contender("a draw a device, NumPy", "memramp", "per_device_numpy", share=1.0 / PART),
+    ),
+    bars=(
+        Bar("at most 3 x the time of NumPy's sgemm", "memramp", 3.0, "NumPy sgemm"),
+        Bar("at least 3 x faster than aihwkit's exact-noise tile", "memramp", 3.0, "aihwkit, exact noise", True),
+        Bar("at least 100 x faster than a draw a device", "memramp", 100.0, "a draw a device, compiled", True),
+    ),
+    check=checks.noisy_product,
+    items=lambda sizes: sizes["batch"],
+    unit="samples",
+)
+
+_KEYWORD_LSTM = Case(
+    name="keyword_lstm",
+    title="keyword LSTM 40 -> 32 (73 x 128 pairs), 49 steps, batch 256, 5-bit NL-ADC on four gates, "
+    "exact read noise of weights and ramps",
+    sizes={"batch": 256, "steps": 49},
+    small={"batch": 16, "steps": 5},
+    contenders=(
+        Contender("memramp", "memramp", "keyword_lstm"),
+        Contender(_DIGITAL, "torch", "lstm", {"inputs": 40, "hidden": 32}),
+        Contender("aihwkit, exact noise", "aihwkit", "lstm", {"tile": "inference"}, note="no NL-ADC"),
+        Contender("aihwkit, exact noise, torch tile", "aihwkit", "lstm", {"tile": "torch"}, note="no NL-ADC"),
+    ),
+    bars=(
+        Bar("at most 5 x the time of torch's digital LSTM", "memramp", 5.0, _DIGITAL),
+        Bar("at least 10 x faster than aihwkit's exact noise", "memramp", 10.0, "aihwkit, exact noise", True),
+    ),
+    check=checks.keyword_lstm,
+    items=lambda sizes: sizes["batch"],
+    unit="sequences",
+)
+
+_PROGRAMMING = Case(
+    name="programming",
+    title="program a pair of 512 x 512 arrays 100 times with write noise, and tell the error of each",
+    sizes={"rows": 512, "cols": 512, "times": 100},
+    small={"rows": 24, "cols": 20, "times": 4},
+    contenders=(
+        Contender("memramp", "memramp", "programming"),
+        Contender("aihwkit", "aihwkit", "programming", note="PCM-like write noise of the pair"),
+    ),
+    bars=(Bar("at least 5 x faster than aihwkit", "memramp", 5.0, "aihwkit", True),),
+    check=checks.programming,
+    items=lambda sizes: sizes["times"],
+    unit="chips",
+    rounds=5,
+)
+
+_RAMP_YIELD = Case(
+    name="ramp_yield",
+    title="program, calibrate and judge (INL, DNL, yield) 10,000 5-bit sigmoid columns",
+    sizes={"columns": 10_000, "calibration": "one_point"},
+    small={"columns": 200, "calibration": "one_point"},
+    contenders=(
+        Contender("memramp, one-point calibration", "memramp", "ramp_yield"),
+        Contender("memramp, uncalibrated", "memramp", "ramp_yield", {"calibration": "none"}),
+        Contender("memramp, two-point calibration", "memramp", "ramp_yield", {"calibration": "two_point"}),
+        Contender("memramp, best of 4 copies", "memramp", "ramp_yield", {"calibration": "best of 4"}),
+        Contender("NumPy, its normal draws alone", "memramp", "normal_draws"),
+    ),
+    check=checks.ramp_yield,
+    items=lambda sizes: sizes["columns"],
+    unit="columns",
+    one_thread=True,
+)
+
+_KEYWORD_SCORES = Case(
+    name="keyword_scores",
+    title="keyword spotting from features to scores: normalise, LSTM as above, dense layer; 1,024 clips of 49 steps",
+    sizes={"batch": 1024, "steps": 49},
+    small={"batch": 16, "steps": 5},
+    contenders=(
+        Contender("memramp", "memramp", "keyword_scores"),
+        Contender(_DIGITAL, "torch", "lstm", {"inputs": 40, "hidden": 32, "classes": 12}),
+    ),
+    check=checks.keyword_scores,
+    items=lambda sizes: sizes["batch"],
+    unit="clips",
+)
+
+_LARGE_STEP = Case(
+    name="large_step",
+    title="one step of a large LSTM: 633 x 8,064 pairs, batch 8, 5-bit NL-ADC on four gates, exact read noise",
+    sizes={"rows": 633, "cols": 8064, "batch": 8},
+    small={"rows": 13, "cols": 24, "batch": 3},
+    contenders=(
+        Contender("memramp", "memramp", "large_step"),
+        Contender(_DIGITAL, "torch", "lstm_step"),
+    ),
+    check=checks.large_step,
+    items=lambda sizes: sizes["batch"],
+    unit="characters",
+)
+
+
+def _cold_start(what: str, title: str) -> Case:
+    return Case(
+        name=f"cold_start_{what}",
+        title=f"a first run waits for compilation, a second does not: {title}",
+        sizes={"what": what},
+        small={"what": "normals"},
+        contenders=(
+            Contender("first process, nothing compiled", "memramp", "cold_start", {"filled": False}),
+            Contender("second process", "memramp", "cold_start", {"filled": True}),
+        ),
+        bars=(
+            Bar("at most 10 s more", "first process, nothing compiled", 10.0, "second process", excess=True),
+        ),
+        check=checks.cold_start,
+        items=lambda _: 1,
+        unit="runs",
+        one_thread=True,
+        rounds=5,
+    )
+
+
+CASES = (
+    _NOISY_PRODUCT,
+    _KEYWORD_LSTM,
+    _KEYWORD_SCORES,
+    _LARGE_STEP,
+    _PROGRAMMING,
+    _RAMP_YIELD,
+    _cold_start("keywords", "memramp run kws.yaml, one chip"),
+    _cold_start("circuit", "the same, in a circuit, analog read-out, varied read noise: all that can be compiled"),
+    _cold_start("ramps", "memramp run ramp_calibration.yaml"),
+)

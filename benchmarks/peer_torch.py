@@ -1,0 +1,52 @@
+"""PyTorch, the digital ceiling: the same networks in floating point, without anything analog.
+
+Run by `benchmarks.workers`, see `benchmarks.protocol`; imports nothing of memramp.
+"""
+
+import os
+
+from benchmarks.protocol import Work, serve
+
+
+def load() -> dict[str, str]:
+    """Import torch, set its threads, return its version."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.manual_seed(1)
+    return {"torch": torch.__version__}
+
+
+def lstm(inputs: int, hidden: int, steps: int, batch: int, classes: int = 0) -> Work:
+    """Return one pass of a digital LSTM over a batch of sequences, with a dense read-out if there are classes."""
+    import torch
+
+    layer = torch.nn.LSTM(inputs, hidden, batch_first=True)
+    readout = torch.nn.Linear(hidden, classes) if classes else torch.nn.Identity()
+    x = torch.rand(batch, steps, inputs) * 2 - 1
+
+    def run() -> None:
+        with torch.no_grad():
+            readout(layer(x)[0][:, -1])
+
+    return run
+
+
+def lstm_step(rows: int, cols: int, batch: int) -> Work:
+    """Return one step of a large LSTM: one product for all gates, their activations, the cell."""
+    import torch
+
+    w = torch.randn(rows, cols) * 0.05
+    x, c = torch.rand(batch, rows) * 2 - 1, torch.zeros(batch, cols // 4)
+
+    def run() -> object:
+        with torch.no_grad():
+            i, f, g, o = (x @ w).chunk(4, dim=1)
+            state = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            return torch.sigmoid(o) * torch.tanh(state)
+
+    return run
+
+
+if __name__ == "__main__":
+    serve({"lstm": lstm, "lstm_step": lstm_step}, load)

@@ -1,0 +1,104 @@
+"""Results as text: for the terminal and for tables of Markdown."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Results = dict[str, Any]
+
+
+def seconds(value: float) -> str:
+    """Return a time with three digits and a fitting unit."""
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
+        if value * factor >= 1.0 or unit == "us":
+            return f"{_digits(value * factor)} {unit}"
+    raise AssertionError
+
+
+def _digits(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def row_cells(row: dict[str, Any], case: dict[str, Any], first: dict[str, Any] | None) -> list[str]:
+    """Return contender, threads, median, best, rate and ratio to the first contender, of one row."""
+    name = row["contender"] + (f" ({row['note']})" if row["note"] else "")
+    threads = str(row["threads"])
+    if "problem" in row:
+        return [name, threads, row["problem"], "", "", ""]
+    ratio = row["median"] / first["median"] if first and "median" in first else None
+    return [
+        name,
+        threads,
+        seconds(row["median"]),
+        seconds(row["best"]),
+        f"{_digits(case['items'] / row['median'])} {case['unit']}/s",
+        "" if ratio is None else f"{_digits(ratio)} x",
+    ]
+
+
+HEAD = ["", "threads", "median", "best", "rate", "time against the first"]
+
+
+def case_rows(case: dict[str, Any]) -> list[list[str]]:
+    """Return the cells of all rows of a case."""
+    firsts = {row["threads"]: row for row in reversed(case["rows"]) if row["contender"] == case["rows"][0]["contender"]}
+    return [row_cells(row, case, firsts.get(row["threads"])) for row in case["rows"]]
+
+
+def verdict_text(verdict: dict[str, Any]) -> str:
+    """Return one bar and whether it is met."""
+    at = f"{verdict['threads']} thread" + ("s" if verdict["threads"] > 1 else "")
+    if "problem" in verdict:
+        return f"{verdict['text']}, {at}: not judged, {verdict['problem']}"
+    numbers = f"{_digits(verdict['ratio'])}{verdict['unit']} (of the best times {_digits(verdict['ratio_of_best'])})"
+    return f"{verdict['text']}, {at}: {'met' if verdict['met'] else 'NOT MET'}, {numbers}"
+
+
+def values_text(case: dict[str, Any]) -> list[str]:
+    """Return what the work itself told, one line a contender that told something."""
+    lines = []
+    for row in case["rows"]:
+        told = ", ".join(f"{name} {value:.4g}" for name, value in row.get("values", {}).items())
+        if told:
+            lines.append(f"{row['contender']}, {row['threads']} threads: {told}")
+    return lines
+
+
+def limit_lines(results: Results) -> list[str]:
+    """Return the machine's limits, one line each."""
+    lines = []
+    for name in next(iter(results["limits"].values())):
+        each = {threads: found[name] for threads, found in results["limits"].items()}
+        about = next(iter(each.values()))
+        rates = ", ".join(f"{found['best']:.3g} on {threads}" for threads, found in each.items())
+        lines.append(f"{name}: {rates} threads [{about['unit']}], {about['text']}")
+    return lines
+
+
+def terminal(results: Results) -> Iterable[str]:
+    """Yield the lines of the report for a terminal."""
+    machine = results["machine"]
+    yield f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, load {machine['load']:.1f}"
+    yield ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    for library, why in results["missing"].items():
+        yield f"not installed: {library} ({why})"
+    if results["quick"]:
+        yield "quick: small sizes, one repetition; these times mean nothing"
+    yield from limit_lines(results)
+    for case in results["cases"]:
+        yield f"\n{case['name']}: {case['title']}"
+        if results["quick"]:
+            yield "  run with " + ", ".join(f"{name} {size}" for name, size in case["sizes"].items())
+        yield from _aligned([HEAD, *case_rows(case)])
+        yield from (f"  {line}" for line in values_text(case))
+        yield from (f"  {verdict_text(verdict)}" for verdict in case["bars"])
+    for case in results["unavailable"]:
+        yield f"\n{case['name']}: not in this version, {case['why']}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    # A problem takes the width that it needs without widening the column of the times.
+    widths = [max(len(row[i]) for row in rows if i != 2 or row[3] or row is rows[0]) for i in range(len(HEAD))]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
