@@ -267,6 +267,16 @@ def _add_shared(
 
 
 @inline_kernel
+def _subtract_reference(shared: Shared | None, part: int, change: np.float32, out: Floats) -> None:
+    """Subtract what a reference column has more from the columns of its part."""
+    if shared is None:
+        return
+    for j in range(out.shape[0]):
+        if shared.part[j] == part:
+            out[j] -= shared.factor[j] * change
+
+
+@inline_kernel
 def _add_states(
     x: Floats,
     devices: Telegraph | None,
@@ -289,17 +299,16 @@ def _add_states(
         end -= 1
     for b in range(x.shape[0]):
         for block in range(begin // 4, (end + 3) // 4):
-            words = philox(key, block, step, first + b, purpose)
+            w0, w1, w2, w3 = philox(key, block, step, first + b, purpose)
+            words = (np.float64(w0), np.float64(w1), np.float64(w2), np.float64(w3))
             for k in range(4):
                 d = 4 * block + k
-                if begin <= d < end and (np.float64(words[k]) + 0.5) * 2.0**-32 < np.float64(devices.duty[d]):
+                if begin <= d < end and (words[k] + 0.5) * 2.0**-32 < np.float64(devices.duty[d]):
                     change = x[b, devices.row[d]] * devices.delta[d]
                     if devices.col[d] >= 0:
                         out[b, devices.col[d]] += change
-                    elif shared is not None:
-                        for j in range(out.shape[1]):
-                            if shared.part[j] == -1 - devices.col[d]:
-                                out[b, j] -= shared.factor[j] * change
+                    else:
+                        _subtract_reference(shared, -1 - devices.col[d], change, out[b])
 
 
 @inline_kernel

@@ -132,10 +132,12 @@ def read_back_weights(path: Path, table: WeightTable) -> WeightReadback:
     suffix, where = check_suffix(path, SUFFIXES), str(path)
     content = read_limited(path, MAX_CSV_BYTES if suffix == ".csv" else MAX_TENSOR_BYTES)
     read = _measured_from_csv if suffix == ".csv" else _measured_from_tensors
-    shapes = {name: {plane: wanted.shape for plane, wanted in part.target.items()} for name, part in table.arrays.items()}
+    shapes = {
+        name: {plane: wanted.shape for plane, wanted in part.target.items()} for name, part in table.arrays.items()
+    }
     measured = read(content, shapes, where)
     for name, devices in measured.items():
-        check_unit(list(devices.values()), list(table.arrays[name].target.values()), where)
+        check_unit(_flat(devices), _flat(table.arrays[name].target), where)
     return WeightReadback(measured, where, sha256(content).hexdigest())
 
 
@@ -154,6 +156,10 @@ def write_weight_readback(path: Path, measured: Mapping[str, Devices], force: bo
         tensors = {f"{name}.{plane}": found for name, devices in measured.items() for plane, found in devices.items()}
         content = seal_tensors("memramp-weight-readback 1", tensors, {})
     write_new_file(path, content, force=force)
+
+
+def _flat(devices: Devices) -> FloatArray:
+    return np.concatenate([numbers.ravel() for numbers in devices.values()])
 
 
 def _csv_rows(arrays: Mapping[str, Sequence[Devices]]) -> list[tuple[object, ...]]:

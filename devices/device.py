@@ -114,5 +114,5 @@ class Device(StrictModel):
         return None if self.levels is None else np.array(self.levels)
 
     def ideal(self) -> "Device":
-        """Return a device with the same window, without any noise or faults."""
-        return Device(g_min=self.g_min, g_max=self.g_max)
+        """Return a device with the same window and levels, without any noise, faults or ageing."""
+        return Device(g_min=self.g_min, g_max=self.g_max, levels=self.levels)

@@ -94,15 +94,16 @@ def test_read_noise_grows_in_proportion_to_the_pulse():
 
 
 def test_common_read_deviation_is_recognised():
-    assert array(READ_NOISES["none"]).uniform_read_std == 0.0
-    assert array(READ_NOISES["uniform"]).uniform_read_std == pytest.approx(np.sqrt(2.0) * 3.5 / 75.0)
-    assert array(READ_NOISES["varied"]).uniform_read_std is None
+    assert array(READ_NOISES["none"]).noise.held_std == 0.0
+    assert array(READ_NOISES["uniform"]).noise.held_std == pytest.approx(np.sqrt(2.0) * 3.5 / 75.0)
+    assert array(READ_NOISES["uniform"]).noise.held.size == 0
+    varied = array(READ_NOISES["varied"])
+    assert varied.noise.held_std == 0.0
+    np.testing.assert_array_equal(varied.noise.held, varied.held_variance)
     for kind in READ_NOISES:
         a = array(READ_NOISES[kind])
-        assert a.read_var.shape == a.w_eff.shape == a.shape == W.shape
-        assert a.read_var.dtype == a.w_eff.dtype == np.float32
-        if a.uniform_read_std is not None:
-            np.testing.assert_allclose(np.sqrt(a.read_var), a.uniform_read_std, rtol=1e-6)
+        assert a.held_variance.shape == a.w_eff.shape == a.shape == W.shape
+        assert not a.white_variance.any()
 
 
 def test_read_noise_does_not_change_what_is_programmed():

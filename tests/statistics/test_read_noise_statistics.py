@@ -30,7 +30,7 @@ def reads(request):
     x = np.array([1.0, -0.5, 0.0, 0.25, 0.8, -1.0, 0.1])
     batch = np.broadcast_to(x, (N, ROWS))
     slow = array.multiply_per_device(batch, np.random.default_rng(3))
-    return x @ array.w_eff, np.sqrt(x**2 @ array.read_var), array.multiply(batch, np.uint64(4)), slow
+    return x @ array.w_eff, np.sqrt(x**2 @ array.held_variance), array.multiply(batch, np.uint64(4)), slow
 
 
 def test_means_agree(reads):
@@ -64,7 +64,7 @@ def test_steps_are_independent():
     device = Device(g_min=0.0, g_max=150.0, read_noise=ConstantNoise(sigma=3.5))
     array = program_array(np.zeros((1, COLS)), CrossbarConfig(), device, np.random.default_rng(2))
     one, two = (array.multiply(np.ones((N, 1)), np.uint64(4), step=step).astype(np.float64) for step in (0, 1))
-    correlation = (one * two).mean(axis=0) / array.uniform_read_std**2
+    correlation = (one * two).mean(axis=0) / array.noise.held_std**2
     assert (np.abs(correlation) < SIGMAS / np.sqrt(N)).all()
 
 
