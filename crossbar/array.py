@@ -69,7 +69,15 @@ class ProgrammedArray:
         """Weights and read noise as kernels take them: weights in panels, see `memramp.crossbar.product_kernels`."""
         return product_kernels.panels_of(self.w_eff), kernels.noise_for_kernels(self.noise)
 
-    def multiply(self, x: ArrayLike, key: np.uint64, first_sample: int = 0, step: int = 0) -> FloatMatrix:
+    def multiply(
+        self,
+        x: ArrayLike,
+        key: np.uint64,
+        first_sample: int = 0,
+        step: int = 0,
+        rows: tuple[int, int] | None = None,
+        tile: int = 0,
+    ) -> FloatMatrix:
         """Read the array once for each sample.
 
         Read noise that is Gaussian and independent for each device and read makes the output ``y[b, j]`` exactly normal
@@ -89,6 +97,11 @@ class ProgrammedArray:
             alone: a batch gives the same bits whole, in parts, and on any number of threads.
         step : int
             Number of the read of the same sample, e.g. the time step, 0..2**32 - 1.
+        rows : tuple of int or None
+            First row that is read, and the first after it that is not; None: all. The others get no pulse, whatever `x`
+            says of them.
+        tile : int
+            Number of the tile that these rows make, 0..2**29: tiles have noise of their own.
 
         Returns
         -------
@@ -101,13 +114,18 @@ class ProgrammedArray:
             `x` does not have one column for each row of the array, or a counter is out of range.
         """
         inputs = self._check_inputs(x)
-        check_counters(first_sample, len(inputs), step)
+        check_counters(first_sample, len(inputs), step, kernels.PURPOSES * (tile + 1))
+        start, stop = (0, self.shape[0]) if rows is None else rows
+        if not 0 <= start <= stop <= self.shape[0]:
+            raise ValueError(f"rows lie in 0..{self.shape[0]}, found {start}..{stop}")
         out = np.empty((len(inputs), self.shape[1]), np.float32)
         weights, noise = self.operands
 
         def read_part(part: slice) -> None:
             first = int(first_sample) + part.start
-            kernels.read_batch(inputs[part], weights, noise, np.uint64(key), int(step), first, out[part])
+            kernels.read_batch(
+                inputs[part], weights, noise, start, stop, int(tile), np.uint64(key), int(step), first, out[part]
+            )
 
         over_parts(read_part, len(inputs), product_kernels.SAMPLES, most=_LARGEST_PART)
         return out

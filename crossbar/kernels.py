@@ -306,6 +306,17 @@ def read_rows(
 
 
 @kernel
-def read_batch(x: Floats, w: Floats, noise: Noise, key: np.uint64, step: int, first: int, out: Floats) -> None:
-    """Read all rows on one core, see `read_rows`."""
-    read_rows(x, w, noise, 0, x.shape[1], 0, key, step, first, out)
+def read_batch(
+    x: Floats,
+    w: Floats,
+    noise: Noise,
+    start: int,
+    stop: int,
+    tile: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    out: Floats,
+) -> None:
+    """Read on one core, see `read_rows`."""
+    read_rows(x, w, noise, start, stop, tile, key, step, first, out)
