@@ -108,14 +108,22 @@ class ProgrammedArray:
         adc = self.config.tile.adc
         reach = self._reach_of_partial_sums() if adc.range is None else adc.range
         bounds = np.array(self.tiling.row_bounds, dtype=np.int64)
-        return kernels.Partial(bounds, np.float32(reach / adc.top), adc.top)
+        return kernels.Partial(bounds, float(np.float32(reach / adc.top)), adc.top)
 
     @cached_property
     def operands(self) -> tuple[FloatMatrix, kernels.Noise]:
         """Weights and read noise as kernels take them: weights in panels, see `memramp.crossbar.product_kernels`."""
         return product_kernels.panels_of(self.w_eff), kernels.noise_for_kernels(self.noise)
 
-    def multiply(self, x: ArrayLike, key: np.uint64, first_sample: int = 0, step: int = 0) -> FloatMatrix:
+    def multiply(
+        self,
+        x: ArrayLike,
+        key: np.uint64,
+        first_sample: int = 0,
+        step: int = 0,
+        rows: tuple[int, int] | None = None,
+        tile: int = 0,
+    ) -> FloatMatrix:
         """Read the array once for each sample.
 
         Read noise that is Gaussian and independent for each device and read makes the output ``y[b, j]`` exactly normal
@@ -135,6 +143,11 @@ class ProgrammedArray:
             alone: a batch gives the same bits whole, in parts, and on any number of threads.
         step : int
             Number of the read of the same sample, e.g. the time step, 0..2**32 - 1.
+        rows : tuple of int or None
+            First row that is read, and the first after it that is not; None: all. The others get no pulse, whatever `x`
+            says of them.
+        tile : int
+            Number of the tile that these rows make, 0..2**29: tiles have noise of their own.
 
         Returns
         -------
@@ -148,29 +161,31 @@ class ProgrammedArray:
         """
         inputs = self._check_inputs(x)
         check_counters(first_sample, len(inputs), step)
-        if self.partial is not None:
-            return self._read_in_parts(inputs, self.partial, key, first_sample, step)
-        out = np.empty((len(inputs), self.shape[1]), np.float32)
+        if self.partial is None:
+            return self._read(inputs, (0, self.shape[0]), 0, key, first_sample, step)
+        top, lsb = self.partial.top, np.float32(self.partial.lsb)
+        codes = np.zeros((len(inputs), self.shape[1]), np.float32)
+        for tile, rows in enumerate(pairwise(self.tiling.row_bounds)):
+            part = self._read(inputs, rows, tile, key, first_sample, step)
+            codes += np.clip(np.rint(part / lsb), -top, top)
+        return codes * lsb
+
+    def _read(
+        self, x: FloatMatrix, rows: tuple[int, int], tile: int, key: np.uint64, first_sample: int, step: int
+    ) -> FloatMatrix:
+        """Return what some rows, those of one array, add to the outputs."""
+        out = np.empty((len(x), self.shape[1]), np.float32)
         weights, noise = self.operands
+        start, stop = rows
 
         def read_part(part: slice) -> None:
             first = int(first_sample) + part.start
-            kernels.read_batch(inputs[part], weights, noise, np.uint64(key), int(step), first, out[part])
+            kernels.read_batch(
+                x[part], weights, noise, start, stop, tile, np.uint64(key), int(step), first, out[part]
+            )
 
-        over_parts(read_part, len(inputs), product_kernels.SAMPLES, most=_LARGEST_PART)
+        over_parts(read_part, len(x), product_kernels.SAMPLES, most=_LARGEST_PART)
         return out
-
-    def _read_in_parts(
-        self, x: FloatMatrix, partial: kernels.Partial, key: np.uint64, first_sample: int, step: int
-    ) -> FloatMatrix:
-        """Return the sums of what the converters make of each array's sums."""
-        weights, noise = self.operands
-        codes = np.zeros((len(x), self.shape[1]), np.float32)
-        read = np.empty_like(codes)
-        for tile, (start, stop) in enumerate(pairwise(self.tiling.row_bounds)):
-            kernels.read_part(x, weights, noise, start, stop, tile, np.uint64(key), int(step), int(first_sample), read)
-            codes += np.clip(np.rint(read / partial.lsb), -partial.top, partial.top)
-        return codes * partial.lsb
 
     def multiply_per_device(self, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
         """Read the array by drawing the noise of every device for every sample: the slow reference of `multiply`.
@@ -198,7 +213,7 @@ class ProgrammedArray:
             charge = charge * self.share
         parts = np.stack([charge[start:stop].sum(axis=0) for start, stop in pairwise(self.tiling.row_bounds)])
         if self.partial is not None:
-            top, lsb = self.partial.top, float(self.partial.lsb)
+            top, lsb = self.partial.top, self.partial.lsb
             parts = np.clip(np.rint(parts / lsb), -top, top) * lsb
         return np.asarray(parts.sum(axis=0))
 

@@ -96,8 +96,8 @@ class Partial(NamedTuple):
     bounds: NDArray[np.int64]
     """First row of each array, then the number of rows, [arrays + 1]."""
 
-    lsb: np.float32
-    """Partial sum of one code."""
+    lsb: float
+    """Partial sum of one code [pre-activation]."""
 
     top: int
     """Largest code; the smallest is -top."""
@@ -342,13 +342,7 @@ def read_rows(
 
 
 @kernel
-def read_batch(x: Floats, w: Floats, noise: Noise, key: np.uint64, step: int, first: int, out: Floats) -> None:
-    """Read all rows on one core, see `read_rows`."""
-    read_rows(x, w, noise, 0, x.shape[1], 0, key, step, first, out)
-
-
-@kernel
-def read_part(
+def read_batch(
     x: Floats,
     w: Floats,
     noise: Noise,
@@ -360,5 +354,5 @@ def read_part(
     first: int,
     out: Floats,
 ) -> None:
-    """Read some rows on one core, see `read_rows`."""
+    """Read on one core, see `read_rows`."""
     read_rows(x, w, noise, start, stop, tile, key, step, first, out)

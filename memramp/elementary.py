@@ -73,3 +73,17 @@ def fill_sigmoid(x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill `out` with the sigmoid of `x`, both float32 [n]."""
     for i in range(0, x.shape[0], simd.LANES):
         simd.store_part(out, (i,), sigmoid_lanes(simd.load_part(x, (i,), x.shape[0] - i)), x.shape[0] - i)
+
+
+def tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return tanh of a float32 array of any shape, with the bits that kernels have."""
+    flat = np.array(x, np.float32).ravel()
+    fill_tanh(flat, flat)
+    return flat.reshape(x.shape)
+
+
+def sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sigmoid of a float32 array of any shape, with the bits that kernels have."""
+    flat = np.array(x, np.float32).ravel()
+    fill_sigmoid(flat, flat)
+    return flat.reshape(x.shape)

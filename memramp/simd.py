@@ -27,6 +27,7 @@ _INT1, _INT32, _INT64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 _IR_OF = {
     types.float32: ir.FloatType(),
     types.float64: ir.DoubleType(),
+    types.int16: ir.IntType(16),
     types.int32: _INT32,
     types.int64: _INT64,
     types.uint64: _INT64,
@@ -353,10 +354,12 @@ def first_lanes(builder: ir.IRBuilder, count: ir.Value, vector: Vector) -> ir.Va
 
 
 def store_masked(builder: ir.IRBuilder, value: ir.Value, place: ir.Value, mask: ir.Value, vector: Vector) -> None:
-    """Write the lanes of a vector of floats that the mask has set."""
+    """Write the lanes of a vector that the mask has set."""
     shape = ir.FunctionType(ir.VoidType(), [vector.ir_type, place.type, _INT32, mask.type])
-    name = f"llvm.masked.store.v{vector.lanes}f32.p0"
-    builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [value, place, ir.Constant(_INT32, 4), mask])
+    kind = "i16" if vector.element == types.int16 else "f32"
+    name = f"llvm.masked.store.v{vector.lanes}{kind}.p0"
+    align = ir.Constant(_INT32, vector.element.bitwidth // 8)
+    builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [value, place, align, mask])
 
 
 def _load_part(vector: Vector, array: Any, at: Any, count: Any) -> Any:
@@ -384,14 +387,20 @@ def load_wide(_context: Any, array: Any, at: Any, count: Any) -> Any:
 
 @intrinsic
 def store_part(_context: Any, array: Any, at: Any, value: Any, count: Any) -> Any:
-    """Write the first `count` lanes (at most all) of a vector; see `load_part`."""
+    """Write the first `count` lanes (at most all) of a vector of floats; see `load_part`.
+
+    Into an array of integers go whole numbers, which must fit.
+    """
     if not isinstance(value, Vector):
         return None
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        place = _place(context, builder, sig, args, value)
+        vector, stored = value.of(array.dtype), args[2]
+        if array.dtype != value.element:
+            stored = builder.fptosi(stored, vector.ir_type)
+        place = _place(context, builder, sig, args, vector)
         mask = first_lanes(builder, context.cast(builder, args[3], sig.args[3], types.int64), value)
-        store_masked(builder, args[2], place, mask, value)
+        store_masked(builder, stored, place, mask, vector)
         return context.get_dummy_value()
 
     return types.void(array, at, value, count), generate

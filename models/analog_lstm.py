@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memramp.crossbar import ProgrammedArray, program_array
+from memramp.crossbar.product_kernels import SAMPLES
+from memramp.elementary import sigmoid, tanh
 from memramp.errors import InputError
 from memramp.models import kernels
 from memramp.models.checkpoint import Checkpoint
@@ -23,6 +25,8 @@ from memramp.peripherals.circuit_effects import with_circuit
 from memramp.streams import Streams, check_counters
 
 Floats = NDArray[np.float32]
+
+_LARGEST_PART = 32  # samples that run together: what a step needs of them stays in a cache
 
 @dataclass(frozen=True, eq=False)
 class AnalogLstm:
@@ -87,48 +91,54 @@ class AnalogLstm:
         errors = None if self.sigmoid.plain and self.tanh.plain else (self.sigmoid.errors, self.tanh.errors)
 
         def run_part(part: slice) -> None:
-            for start in range(part.start, part.stop, kernels.CHUNK):
-                rows = slice(start, min(start + kernels.CHUNK, part.stop))
-                kernels.lstm_sequence(
-                    inputs[rows],
-                    weights,
-                    noise,
-                    *curves,
-                    keys,
-                    limit,
-                    levels,
-                    digital,
-                    errors,
-                    first_sample + start,
-                    states[rows],
-                )
+            first = int(first_sample) + part.start
+            kernels.lstm_sequence(
+                inputs[part],
+                weights,
+                noise,
+                *curves,
+                keys,
+                limit,
+                levels,
+                digital,
+                errors,
+                self.array.partial,
+                first,
+                states[part],
+            )
 
-        over_parts(run_part, n, kernels.CHUNK)
+        over_parts(run_part, n, SAMPLES, most=_LARGEST_PART)
         return states if record else states[:, 0]
 
     def stepwise(self, x: Floats) -> Floats:
         """Return all hidden states [n, steps, hidden]: the readable reference of `run`, call by call."""
         inputs = _sequences(x, self.array.shape[0] - 1 - self.hidden)
-        array_key, sigmoid_key, tanh_key = self._keys()
         h = np.zeros((inputs.shape[0], self.hidden), np.float32)
         c = np.zeros_like(h)
         states = np.empty((*inputs.shape[:2], self.hidden), np.float32)
         for t in range(inputs.shape[1]):
             pulses = quantise_inputs(np.concatenate([inputs[:, t], h], axis=1), self.hardware.input)
             bias = np.ones((len(pulses), 1), np.float32)
-            pre = self.array.multiply(np.concatenate([pulses, bias], axis=1), array_key, step=t)
-            i, f, g, o = np.split(pre, 4, axis=1)
-            gates = self.sigmoid.convert(np.concatenate([i, f, o], axis=1), sigmoid_key, step=t)
-            i, f, o = np.split(self.sigmoid.decode(gates), 3, axis=1)
-            g = self.tanh.decode(self.tanh.convert(g, tanh_key, step=t))
+            i, f, g, o = self._gates(np.concatenate([pulses, bias], axis=1), t)
             c = (f.astype(np.float64) * c + i.astype(np.float64) * g).astype(np.float32)
-            h = o * self._tanh_of_state(c, tanh_key, t)
+            h = o * self._tanh_of_state(c, t)
             states[:, t] = h
         return states
 
-    def _tanh_of_state(self, c: Floats, key: np.uint64, step: int) -> Floats:
+    def _gates(self, rows: Floats, step: int) -> list[Floats]:
+        """Return the gates i, f, g, o, [n, hidden] each, for the pulses on all rows [n, rows]."""
+        array_key, sigmoid_key, tanh_key = self._keys()
+        i, f, g, o = np.split(self.array.multiply(rows, array_key, step=step), 4, axis=1)
+        if self.array.partial is not None:  # the sum is joined in digital, and so are the functions
+            return [sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)]
+        gates = self.sigmoid.convert(np.concatenate([i, f, o], axis=1), sigmoid_key, step=step)
+        i, f, o = np.split(self.sigmoid.decode(gates), 3, axis=1)
+        return [i, f, self.tanh.decode(self.tanh.convert(g, tanh_key, step=step)), o]
+
+    def _tanh_of_state(self, c: Floats, step: int) -> Floats:
         if self.hardware.tanh_c == "digital":
-            return np.tanh(c.astype(np.float64)).astype(np.float32)
+            return tanh(c)
+        key = self._keys()[2]
         return self.tanh.decode(self.tanh.convert(c, key, step=step, purpose=kernels.STATE, first_column=self.hidden))
 
     def _keys(self) -> tuple[np.uint64, np.uint64, np.uint64]:

@@ -5,19 +5,16 @@ bits do not depend on the number of threads nor on how a batch is split. The rea
 `memramp.models.analog_lstm.AnalogLstm.stepwise`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from memramp.crossbar.kernels import Noise, read_rows
+from memramp import simd
+from memramp.crossbar.kernels import Noise, Partial, read_rows
+from memramp.elementary import sigmoid_lanes, tanh_lanes
 from memramp.jit import inline_kernel, kernel
-from memramp.peripherals.kernels import (
-    ColumnErrors,
-    convert_row,
-    count_crossings_row,
-    noisy_thresholds,
-    quantise_input,
-    read_ramp,
-)
+from memramp.peripherals.kernels import ColumnErrors, convert_columns, look_up, quantise_lanes, ramp_rows
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -30,99 +27,231 @@ Errors = tuple[ColumnErrors, ColumnErrors] | None
 Keys = tuple[np.uint64, np.uint64, np.uint64]
 """Keys of the read noise of the array, the sigmoid ramp and the tanh ramp."""
 
-# A good multiple for the parts of a batch; mac_block multiplies four samples at once.
-CHUNK = 16
-
 # Which conversion of a step a ramp makes: of the gates, or of the cell state.
 GATES, STATE = 0, 1
 
 
 @inline_kernel
-def _fill_inputs(x: Floats, h: Floats, limit: np.float32, levels: int, row: Floats) -> None:
-    """Fill the word lines of one sample: features, hidden state, and the bias row's full pulse."""
-    inputs, hidden = x.shape[0], h.shape[0]
-    for i in range(inputs):
-        row[i] = quantise_input(x[i], limit, levels)
-    for i in range(hidden):
-        row[inputs + i] = quantise_input(h[i], limit, levels)
-    row[inputs + hidden] = np.float32(1.0)
+def _fill_features(x: Floats, t: int, limit: np.float32, levels: int, rows: Floats) -> None:
+    """Fill the word lines of the features of step t; x [n, steps, inputs]."""
+    inputs = x.shape[2]
+    for b in range(x.shape[0]):
+        for i in range(0, inputs, simd.LANES):
+            part = quantise_lanes(simd.load_part(x, (b, t, i), inputs - i), limit, levels)
+            simd.store_part(rows, (b, i), part, inputs - i)
 
 
 @inline_kernel
-def _convert_gates(
+def add_codes(v: Floats, lsb: float, top: int, out: Floats) -> None:
+    """Add to `out` the codes of a uniform converter for `v`, both [n, cols]."""
+    n, cols = v.shape
+    step, largest = np.float32(lsb), np.float32(top)
+    for b in range(n):
+        for j in range(0, cols, simd.LANES):
+            code = simd.nearest(simd.load_part(v, (b, j), cols - j) / step)
+            code = simd.lesser(simd.greater(code, -largest), largest)
+            simd.store_part(out, (b, j), simd.load_part(out, (b, j), cols - j) + code, cols - j)
+
+
+@inline_kernel
+def _read(
+    rows: Floats, w: Floats, noise: Noise, partial: Partial | None, key: np.uint64, t: int, first: int, pre: Floats
+) -> None:
+    """Fill the pre-activations `pre` [n, cols] of the samples `rows` [n, rows]."""
+    if partial is None:
+        read_rows(rows, w, noise, 0, rows.shape[1], 0, key, t, first, pre)
+    else:
+        n, cols = pre.shape
+        part = np.empty((n, cols), np.float32)
+        for b in range(n):
+            for j in range(cols):
+                pre[b, j] = np.float32(0.0)
+        for tile in range(partial.bounds.shape[0] - 1):
+            read_rows(rows, w, noise, partial.bounds[tile], partial.bounds[tile + 1], tile, key, t, first, part)
+            add_codes(part, partial.lsb, partial.top, pre)
+        for b in range(n):
+            for j in range(cols):
+                pre[b, j] *= np.float32(partial.lsb)
+
+
+@inline_kernel
+def _draw_ramp(curve: Curve, noisy: bool, key: np.uint64, t: int, first: int, purpose: int, ramp: Floats) -> None:
+    """Fill the thresholds of one firing for each sample; without noise they stay as they were before the first step."""
+    if noisy:
+        ramp_rows(curve[0], curve[1], key, t, first, purpose, True, ramp)
+
+
+@inline_kernel
+def _still_ramp(curve: Curve, ramp: Floats) -> bool:
+    """Fill thresholds without noise; return whether the ramp has any."""
+    noisy = False
+    for i in range(curve[1].shape[0]):
+        noisy = noisy or curve[1][i] > 0.0
+    for b in range(ramp.shape[0]):
+        highest = np.float32(-np.inf)
+        for i in range(ramp.shape[1]):
+            highest = max(highest, curve[0][i])
+            ramp[b, i] = highest
+    return noisy
+
+
+@inline_kernel
+def _convert_gates_alike(
     pre: Floats,
     sigmoid: Curve,
     tanh: Curve,
     keys: Keys,
     t: int,
-    sample: int,
-    errors: Errors,
-    ramp: Floats,
-    tanh_ramp: Floats,
-    codes: Codes,
+    first: int,
+    noisy: tuple[bool, bool],
+    ramps: tuple[Floats, Floats],
 ) -> None:
-    """Fill the codes of one sample's gates i, f, g, o: one firing of each ramp serves all its columns.
-
-    The columns of the sigmoid converter are i, f, o, [3 hidden]; those of the tanh converter are g, [hidden].
-    """
-    hidden = pre.shape[0] // 4
-    if errors is None:
-        noisy_thresholds(sigmoid[0], sigmoid[1], keys[1], t, sample, GATES, ramp[0])
-        count_crossings_row(pre[: 2 * hidden], ramp[0], codes[: 2 * hidden])
-        count_crossings_row(pre[3 * hidden :], ramp[0], codes[3 * hidden :])
-        noisy_thresholds(tanh[0], tanh[1], keys[2], t, sample, GATES, tanh_ramp[0])
-        count_crossings_row(pre[2 * hidden : 3 * hidden], tanh_ramp[0], codes[2 * hidden : 3 * hidden])
-    else:
-        i_and_f, g, o = codes[: 2 * hidden], codes[2 * hidden : 3 * hidden], codes[3 * hidden :]
-        read_ramp(sigmoid[0], sigmoid[1], keys[1], t, sample, GATES, errors[0].count_all, ramp)
-        convert_row(pre[: 2 * hidden], 0, ramp, errors[0], keys[1], t, sample, GATES, i_and_f)
-        convert_row(pre[3 * hidden :], 2 * hidden, ramp, errors[0], keys[1], t, sample, GATES, o)
-        read_ramp(tanh[0], tanh[1], keys[2], t, sample, GATES, errors[1].count_all, tanh_ramp)
-        convert_row(pre[2 * hidden : 3 * hidden], 0, tanh_ramp, errors[1], keys[2], t, sample, GATES, g)
+    hidden = pre.shape[1] // 4
+    _draw_ramp(sigmoid, noisy[0], keys[1], t, first, GATES, ramps[0])
+    _draw_ramp(tanh, noisy[1], keys[2], t, first, GATES, ramps[1])
+    for b in range(pre.shape[0]):
+        look_up(pre, b, 0, 2 * hidden, ramps[0], b, sigmoid[2], pre, 0)
+        look_up(pre, b, 2 * hidden, 3 * hidden, ramps[1], b, tanh[2], pre, 2 * hidden)
+        look_up(pre, b, 3 * hidden, 4 * hidden, ramps[0], b, sigmoid[2], pre, 3 * hidden)
 
 
 @inline_kernel
-def _update_cell(codes: Codes, sigmoid_out: Floats, tanh_out: Floats, c: Floats) -> None:
-    """Take the gates into the cell state: c = f * c + i * g."""
-    hidden = c.shape[0]
-    for j in range(hidden):
-        i, f = sigmoid_out[codes[j]], sigmoid_out[codes[hidden + j]]
-        g = tanh_out[codes[2 * hidden + j]]
-        # Products of float32 numbers are exact in float64: the bits do not depend on fused operations.
-        c[j] = np.float32(np.float64(f) * np.float64(c[j]) + np.float64(i) * np.float64(g))
-
-
-@inline_kernel
-def _update_hidden(codes: Codes, sigmoid_out: Floats, c: Floats, h: Floats) -> None:
-    """Fill the hidden state h = o * tanh(c) with a digital tanh."""
-    hidden = c.shape[0]
-    for j in range(hidden):
-        h[j] = sigmoid_out[codes[3 * hidden + j]] * np.float32(np.tanh(np.float64(c[j])))
-
-
-@inline_kernel
-def _update_hidden_by_ramp(
-    codes: Codes,
-    sigmoid_out: Floats,
-    tanh: Curve,
+def _convert_group(
+    pre: Floats,
+    b: int,
+    start: int,
+    stop: int,
+    column: int,
+    curve: Curve,
     key: np.uint64,
     t: int,
     sample: int,
-    errors: Errors,
+    errors: ColumnErrors,
     ramp: Floats,
-    c: Floats,
-    h: Floats,
+    codes: Codes,
 ) -> None:
-    """Fill the hidden state with tanh(c) from another firing of the tanh ramp, in columns after those of gate g."""
-    hidden = c.shape[0]
-    if errors is None:
-        noisy_thresholds(tanh[0], tanh[1], key, t, sample, STATE, ramp[0])
-        count_crossings_row(c, ramp[0], codes[:hidden])  # those of gate i are not needed any more
+    """Replace pre[b, start..stop-1], columns of one converter from number `column` on, by its outputs."""
+    convert_columns(
+        pre[b, start:stop], column, curve[0], curve[1], errors, key, t, sample, GATES, ramp, codes[: stop - start]
+    )
+    for j in range(start, stop):
+        pre[b, j] = curve[2][codes[j - start]]
+
+
+@inline_kernel
+def _convert_gates_apart(
+    pre: Floats,
+    sigmoid: Curve,
+    tanh: Curve,
+    keys: Keys,
+    t: int,
+    first: int,
+    errors: tuple[ColumnErrors, ColumnErrors],
+    ramps: tuple[Floats, Floats],
+    codes: Codes,
+) -> None:
+    hidden = pre.shape[1] // 4
+    for b in range(pre.shape[0]):
+        sample = first + b
+        groups = ((0, 2 * hidden, 0), (3 * hidden, 4 * hidden, 2 * hidden))
+        for start, stop, column in groups:
+            _convert_group(pre, b, start, stop, column, sigmoid, keys[1], t, sample, errors[0], ramps[0], codes)
+        _convert_group(pre, b, 2 * hidden, 3 * hidden, 0, tanh, keys[2], t, sample, errors[1], ramps[1], codes)
+
+
+@inline_kernel
+def _apply_functions(pre: Floats) -> None:
+    """Replace the gates' pre-activations by sigmoid and tanh, digitally."""
+    n, cols = pre.shape
+    hidden = cols // 4
+    for b in range(n):
+        for gate in range(4):
+            for j in range(0, hidden, simd.LANES):
+                held = simd.load_part(pre, (b, gate * hidden + j), hidden - j)
+                found = tanh_lanes(held) if gate == 2 else sigmoid_lanes(held)
+                simd.store_part(pre, (b, gate * hidden + j), found, hidden - j)
+
+
+@inline_kernel
+def _activate(
+    pre: Floats,
+    sigmoid: Curve,
+    tanh: Curve,
+    keys: Keys,
+    t: int,
+    first: int,
+    noisy: tuple[bool, bool],
+    errors: Errors,
+    partial: Partial | None,
+    ramps: tuple[Floats, Floats],
+    codes: Codes,
+) -> None:
+    """Replace the pre-activations of the gates i, f, g, o by their values: one firing of each ramp serves a sample.
+
+    The columns of the sigmoid converter are i, f, o, [3 hidden]; those of the tanh converter are g, [hidden].
+    """
+    if partial is not None:
+        _apply_functions(pre)
+    elif errors is None:
+        _convert_gates_alike(pre, sigmoid, tanh, keys, t, first, noisy, ramps)
     else:
-        read_ramp(tanh[0], tanh[1], key, t, sample, STATE, errors[1].count_all, ramp)
-        convert_row(c, hidden, ramp, errors[1], key, t, sample, STATE, codes[:hidden])
-    for j in range(hidden):
-        h[j] = sigmoid_out[codes[3 * hidden + j]] * tanh[2][codes[j]]
+        _convert_gates_apart(pre, sigmoid, tanh, keys, t, first, errors, ramps, codes)
+
+
+@inline_kernel
+def _update_cell(gates: Floats, c: Floats) -> None:
+    """Take the gates [n, 4 hidden] into the cell state [n, hidden]: c = f * c + i * g."""
+    n, hidden = c.shape
+    for b in range(n):
+        for j in range(0, hidden, simd.LANES):
+            count = hidden - j
+            i = simd.to_doubles(simd.load_part(gates, (b, j), count))
+            f = simd.to_doubles(simd.load_part(gates, (b, hidden + j), count))
+            g = simd.to_doubles(simd.load_part(gates, (b, 2 * hidden + j), count))
+            # Products of float32 numbers are exact in float64, so that one rounding to float64 and one back are left.
+            found = simd.fma(f, simd.to_doubles(simd.load_part(c, (b, j), count)), i * g)
+            simd.store_part(c, (b, j), simd.to_floats(found), count)
+
+
+@inline_kernel
+def _tanh_of_state(c: Floats, out: Floats) -> None:
+    n, hidden = c.shape
+    for b in range(n):
+        for j in range(0, hidden, simd.LANES):
+            simd.store_part(out, (b, j), tanh_lanes(simd.load_part(c, (b, j), hidden - j)), hidden - j)
+
+
+@inline_kernel
+def _convert_state(
+    c: Floats, tanh: Curve, key: np.uint64, t: int, first: int, noisy: bool, errors: Errors, ramp: Floats, out: Floats
+) -> None:
+    """Fill `out` with tanh(c) by another firing of the tanh ramp, in columns after those of gate g."""
+    n, hidden = c.shape
+    if errors is None:
+        _draw_ramp(tanh, noisy, key, t, first, STATE, ramp)
+        for b in range(n):
+            look_up(c, b, 0, hidden, ramp, b, tanh[2], out, 0)
+    else:
+        codes = np.empty(hidden, np.int16)
+        for b in range(n):
+            convert_columns(c[b], hidden, tanh[0], tanh[1], errors[1], key, t, first + b, STATE, ramp, codes)
+            for j in range(hidden):
+                out[b, j] = tanh[2][codes[j]]
+
+
+@inline_kernel
+def _update_hidden(
+    gates: Floats, state: Floats, limit: np.float32, levels: int, t: int, rows: Floats, states: Floats
+) -> None:
+    """Put h = o * tanh(c) into the states, [n, steps or 1, hidden], and on the word lines of the next step."""
+    n, hidden = state.shape
+    place, line = min(t, states.shape[1] - 1), rows.shape[1] - 1 - hidden
+    for b in range(n):
+        for j in range(0, hidden, simd.LANES):
+            o = simd.load_part(gates, (b, 3 * hidden + j), hidden - j)
+            h = o * simd.load_part(state, (b, j), hidden - j)
+            simd.store_part(states, (b, place, j), h, hidden - j)
+            simd.store_part(rows, (b, line + j), quantise_lanes(h, limit, levels), hidden - j)
 
 
 @kernel
@@ -137,29 +266,34 @@ def lstm_sequence(
     levels: int,
     digital_state: bool,
     errors: Errors,
+    partial: Partial | None,
     first: int,
     states: Floats,
 ) -> None:
     """Run sequences x [n, steps, inputs] through one programmed layer on one core, from zero states.
 
-    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_input`; `first` is the number of the first sample; states
-    [n, steps or 1, hidden] takes all hidden states or the last. Memory grows with n, so callers pass small parts.
+    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_lanes`; `first` is the number of
+    the first sample; states [n, steps or 1, hidden] takes all hidden states or the last. Memory grows with n, so
+    callers pass small parts.
     """
-    n, steps, _ = x.shape
-    h = np.zeros((n, states.shape[2]), np.float32)
-    c = np.zeros_like(h)
-    row, pre = np.empty((n, w.shape[1]), np.float32), np.empty((n, 4 * states.shape[2]), np.float32)
-    codes = np.empty(pre.shape[1], np.int16)
-    ramp, tanh_ramp = np.empty((2, sigmoid[0].size), np.float32), np.empty((2, tanh[0].size), np.float32)
-    for t in range(steps):
-        for b in range(n):
-            _fill_inputs(x[b, t], h[b], limit, levels, row[b])
-        read_rows(row, w, noise, 0, row.shape[1], 0, keys[0], t, first, pre)
-        for b in range(n):
-            _convert_gates(pre[b], sigmoid, tanh, keys, t, first + b, errors, ramp, tanh_ramp, codes)
-            _update_cell(codes, sigmoid[2], tanh[2], c[b])
-            if digital_state:
-                _update_hidden(codes, sigmoid[2], c[b], h[b])
-            else:
-                _update_hidden_by_ramp(codes, sigmoid[2], tanh, keys[2], t, first + b, errors, tanh_ramp, c[b], h[b])
-            states[b, min(t, states.shape[1] - 1)] = h[b]
+    n, hidden = x.shape[0], states.shape[2]
+    rows, pre = np.zeros((n, w.shape[1]), np.float32), np.empty((n, 4 * hidden), np.float32)
+    c, state = np.zeros((n, hidden), np.float32), np.empty((n, hidden), np.float32)
+    high = max(n, 2)  # for columns that differ, two rows are the ramp of one sample
+    ramps = (np.empty((high, sigmoid[0].shape[0]), np.float32), np.empty((high, tanh[0].shape[0]), np.float32))
+    noisy = (_still_ramp(sigmoid, ramps[0]), _still_ramp(tanh, ramps[1]))
+    codes = np.empty(2 * hidden, np.int16)
+    if errors is None:
+        ramps = (ramps[0][:n], ramps[1][:n])
+    for b in range(n):
+        rows[b, w.shape[1] - 1] = np.float32(1.0)  # the bias row's full pulse
+    for t in range(x.shape[1]):
+        _fill_features(x, t, limit, levels, rows)
+        _read(rows, w, noise, partial, keys[0], t, first, pre)
+        _activate(pre, sigmoid, tanh, keys, t, first, noisy, errors, partial, ramps, codes)
+        _update_cell(pre, c)
+        if digital_state:
+            _tanh_of_state(c, state)
+        else:
+            _convert_state(c, tanh, keys[2], t, first, noisy[1], errors, ramps[1], state)
+        _update_hidden(pre, state, limit, levels, t, rows, states)

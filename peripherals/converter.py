@@ -5,13 +5,16 @@ values of the activation function; they differ in their thresholds, outputs and 
 What a real circuit and its surroundings add is put in by `memramp.peripherals.circuit_effects.with_circuit`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memramp.errors import InputError
+from memramp.parallel import over_parts
 from memramp.peripherals import kernels
 from memramp.peripherals.function import Function
 from memramp.peripherals.functions import get_function
@@ -23,7 +26,10 @@ from memramp.streams import check_counters
 
 Float32Array = NDArray[np.float32]
 _MOST_COUNTS = 2**15  # counts are int16
-_PARTS = 16  # of a batch: enough for any number of threads to share; the codes do not depend on it
+_LEAST_PART = 16  # samples that are worth a thread; the codes do not depend on it
+_LARGEST_PART = 64  # samples whose thresholds a thread holds at once
+_MOST_BINS = 4096
+_FEW_THRESHOLDS = 63  # so many are compared as fast as a bin is looked up
 
 
 Counting = Literal["first_crossing", "count"]
@@ -137,10 +143,12 @@ class Converter:
         """
         out = np.empty_like(self.base)
         if self.counting == "first_crossing":
-            kernels.noisy_thresholds(self.base, self.read_std, np.uint64(key), step, sample, purpose, out)
+            kernels.noisy_thresholds(
+                self.base, self.read_std, np.uint64(key), int(step), int(sample), int(purpose), out
+            )
             return out
         both = np.empty((2, self.base.size), np.float32)
-        kernels.read_ramp(self.base, self.read_std, np.uint64(key), step, sample, purpose, True, both)
+        kernels.read_ramp(self.base, self.read_std, np.uint64(key), int(step), int(sample), int(purpose), True, both)
         return np.asarray(both[1])
 
     def convert(
@@ -184,18 +192,15 @@ class Converter:
         check_counters(first_sample, len(values), step, purpose)
         if self.noisy and key is None:
             raise ValueError("a noisy converter needs a key, one of its own")
-        if not self.plain:
-            self._convert_columns(values, np.uint64(key or 0), first_sample, step, purpose, first_column, codes)
-        elif self.noisy:
-            scratch = np.empty((_PARTS, self.base.size), np.float32)
-            kernels.convert_batch(
-                values, self.base, self.read_std, np.uint64(key or 0), first_sample, step, purpose, scratch, codes
-            )
-        else:
-            kernels.convert_batch_static(values, self.thresholds, _PARTS, codes)
+        over_parts(
+            self._conversion(values, np.uint64(key or 0), first_sample, step, purpose, first_column, codes),
+            len(values),
+            _LEAST_PART,
+            most=_LARGEST_PART,
+        )
         return codes
 
-    def _convert_columns(
+    def _conversion(
         self,
         v: Float32Array,
         key: np.uint64,
@@ -204,17 +209,44 @@ class Converter:
         purpose: int,
         first_column: int,
         codes: NDArray[np.int16],
-    ) -> None:
-        last = first_column + v.shape[1]
+    ) -> Callable[[slice], None]:
+        """Return what converts a part of a batch."""
+        first, step, purpose = int(first_sample), int(step), int(purpose)  # one type each: kernels compile once
+        base, std, bins = self.base, self.read_std, self._bins
+        if not self.plain:
+            self._check_columns(v.shape[1], purpose, first_column)
+            column, errors = int(first_column), self.errors
+            return lambda part: kernels.convert_batch_columns(
+                v[part], column, base, std, errors, key, first + part.start, step, purpose, codes[part]
+            )
+        if self.noisy:
+            return lambda part: kernels.convert_batch(
+                v[part], base, std, key, first + part.start, step, purpose, codes[part]
+            )
+        thresholds = self.thresholds
+        if bins is not None:
+            return lambda part: kernels.convert_batch_by_bins(v[part], thresholds, *bins, codes[part])
+        return lambda part: kernels.convert_batch_static(v[part], thresholds, codes[part])
+
+    @cached_property
+    def _bins(self) -> tuple[NDArray[np.int32], np.float32, np.float32] | None:
+        """Even bins that hold one threshold each at most, as `kernels.convert_batch_by_bins` takes them, if any do."""
+        thresholds = self.thresholds
+        low, span = thresholds[0], thresholds[-1] - thresholds[0]
+        gap = np.diff(thresholds).min(initial=span)
+        if thresholds.size <= _FEW_THRESHOLDS or not np.isfinite(span) or span >= gap * (_MOST_BINS / 2):
+            return None
+        per_bin = np.float32(2.0) / gap
+        places = ((thresholds - low) * per_bin).astype(np.int64)
+        return np.searchsorted(places, np.arange(places[-1] + 1)).astype(np.int32), low, per_bin
+
+    def _check_columns(self, columns: int, purpose: int, first_column: int) -> None:
+        last = first_column + columns
         if first_column < 0 or 0 < self.offset.size < last:
             raise ValueError(f"the converter has {self.offset.size} columns, found columns {first_column}..{last - 1}")
         if purpose >= kernels.SAMPLE or last * self.base.size >= 2**32:
             found = f"{purpose}, and {last} x {self.base.size}"
             raise ValueError(f"purposes lie below 2**30, columns x thresholds below 2**32, found {found}")
-        scratch = np.empty((_PARTS, 2, self.base.size), np.float32)
-        kernels.convert_batch_columns(
-            v, first_column, self.base, self.read_std, self.errors, key, first_sample, step, purpose, scratch, codes
-        )
 
     def decode(self, codes: NDArray[np.integer]) -> Float32Array:
         """Return the value of the activation function that each count stands for; any shape."""

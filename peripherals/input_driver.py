@@ -7,7 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from memramp.config import StrictModel
+from memramp.parallel import over_parts
 from memramp.peripherals import kernels
+
+_LEAST_PART = 64  # samples that are worth a thread
 
 
 class InputConfig(StrictModel):
@@ -51,7 +54,8 @@ def quantise_inputs(x: ArrayLike, config: InputConfig) -> NDArray[np.float32]:
     """
     values = batch_of_float32(x, "inputs")
     out = np.empty_like(values)
-    kernels.quantise_batch(values, np.float32(config.range), config.levels, out)
+    limit, levels = np.float32(config.range), config.levels
+    over_parts(lambda part: kernels.quantise_batch(values[part], limit, levels, out[part]), len(values), _LEAST_PART)
     return out
 
 

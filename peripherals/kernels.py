@@ -9,14 +9,14 @@ K is the number of thresholds, any number from 1 on; 2**bits - 1 where each code
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
-from memramp.jit import inline_kernel, kernel, parallel_kernel
-from memramp.normals import normal_pair, philox
+from memramp import simd
+from memramp.jit import inline_kernel, kernel
+from memramp.normals import fill_normal_rows, normal_pair, philox
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -65,90 +65,119 @@ def count_crossings(v: np.float32 | np.float64, thresholds: Floats) -> int:
 
 
 @inline_kernel
-def count_crossings_row(v: Floats, thresholds: Floats, codes: Codes) -> None:
-    """Fill `codes` [cols] with the counts of `v` [cols]; the same as `count_crossings` for each column."""
-    columns = v.shape[0]
-    if thresholds.shape[0] > _SCAN_LIMIT:
-        for j in range(columns):
-            codes[j] = np.int16(count_crossings(v[j], thresholds))
+def look_up(
+    v: Floats, b: int, start: int, stop: int, thresholds: Floats, row: int, outputs: Floats, target: Any, to: int
+) -> None:
+    """Fill target[b, to...] with ``outputs[c]``, c the count of crossings of v[b, start..stop-1].
+
+    thresholds [rows, K], of which `row` counts, non-decreasing; outputs [K + 1]; target float32, or an integer type
+    for outputs that are whole numbers; it may be v itself. NaN gives outputs[0].
+    """
+    size = thresholds.shape[1]
+    if size > _SCAN_LIMIT:
+        for j in range(start, stop):
+            target[b, to + j - start] = outputs[count_crossings(v[b, j], thresholds[row])]
         return
-    for j in range(columns):
-        codes[j] = np.int16(0)
-    for i in range(thresholds.shape[0]):
-        level = thresholds[i]
-        for j in range(columns):
-            codes[j] += np.int16(v[j] >= level)
+    for j in range(start, stop, simd.WIDE):
+        held = simd.load_wide(v, (b, j), stop - j)
+        # As thresholds rise, the last one that is crossed decides: no count is needed to find its output.
+        found = simd.splat_wide(outputs[0])
+        for k in range(size):
+            found = simd.select(held >= thresholds[row, k], outputs[k + 1], found)
+        simd.store_part(target, (b, to + j - start), found, stop - j)
 
 
 @inline_kernel
-def noisy_values(base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, out: Floats) -> None:
-    """Fill `out` with the values of one conversion's ramp under read noise, in the order of the clocks.
+def ramp_rows(
+    base: Floats, std: Floats, key: np.uint64, step: int, first_sample: int, purpose: int, rising: bool, out: Floats
+) -> None:
+    """Fill `out` [n, K] with one conversion's ramp for each of n samples, under read noise.
 
     `base` are the ramp's programmed values at the comparisons; `std[0]` is the noise of the start value, `std[i]` that
-    of the step that leads to value i. Errors of the steps add up along the ramp. All arrays are float32 [K]; element i
-    of the noise stems from word i % 4 of counter (i // 4, step, sample, purpose).
+    of the step that leads to value i, both [K]. Errors of the steps add up along the ramp. Element i of the noise stems
+    from word i % 4 of counter (i // 4, step, sample, purpose).
+
+    `rising` asks for thresholds as a comparator sees them that counts until the first crossing: the running maximum of
+    the values, which stand in the order of the clocks otherwise. With std = 0, that is the one of `base`, bit for bit.
     """
-    total = np.float32(0.0)
-    z = (np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0))
-    for i in range(base.shape[0]):
-        place = i & 3
-        if place == 0:
-            w0, w1, w2, w3 = philox(key, i >> 2, step, sample, purpose)
-            z0, z1 = normal_pair(w0, w1)
-            z2, z3 = normal_pair(w2, w3)
-            z = (z0, z1, z2, z3)
-        total += std[i] * z[place]
-        out[i] = base[i] + total
+    fill_normal_rows(key, step, first_sample, purpose, out)
+    for b in range(out.shape[0]):
+        total, highest = 0.0, np.float32(-np.inf)
+        for i in range(out.shape[1]):
+            # Products of float32 numbers are exact in float64: the bits do not depend on fused operations.
+            total += np.float64(std[i]) * np.float64(out[b, i])
+            value = np.float32(np.float64(base[i]) + total)
+            highest = max(highest, value)
+            out[b, i] = highest if rising else value
 
 
 @inline_kernel
+def numbers_to(outputs: Floats) -> None:
+    """Fill `outputs` [K + 1] with 0, 1, ... K: with these as outputs, `look_up` gives the counts themselves."""
+    for k in range(outputs.shape[0]):
+        outputs[k] = np.float32(k)
+
+
+@kernel
 def noisy_thresholds(
     base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, out: Floats
 ) -> None:
-    """Fill `out` with the thresholds of one conversion under read noise, as a first-crossing comparator sees them.
+    """Fill `out` [K] with the thresholds of one conversion under read noise, see `ramp_rows`."""
+    ramp_rows(base, std, key, step, sample, purpose, True, out.reshape(1, out.shape[0]))
 
-    A comparator that counts until the first crossing sees the running maximum of `noisy_values`. With std = 0, `out` is
-    the running maximum of `base`, bit for bit.
+
+@kernel
+def convert_batch(
+    v: Floats, base: Floats, std: Floats, key: np.uint64, first_sample: int, step: int, purpose: int, codes: Codes
+) -> None:
+    """Convert a batch on one core, each sample with a ramp of its own read noise that is common to all its columns.
+
+    v [n, cols], base and std [K] as in `ramp_rows`, codes [n, cols]. Sample b draws as first_sample + b.
     """
-    noisy_values(base, std, key, step, sample, purpose, out)
+    thresholds, numbers = np.empty((v.shape[0], base.shape[0]), np.float32), np.empty(base.shape[0] + 1, np.float32)
+    ramp_rows(base, std, key, step, first_sample, purpose, True, thresholds)
+    numbers_to(numbers)
+    for b in range(v.shape[0]):
+        look_up(v, b, 0, v.shape[1], thresholds, b, numbers, codes, 0)
+
+
+@kernel
+def convert_batch_static(v: Floats, thresholds: Floats, codes: Codes) -> None:
+    """Convert a batch on one core with one set of non-decreasing thresholds [K]; shapes as in `convert_batch`."""
+    levels, numbers = thresholds.reshape(1, thresholds.shape[0]), np.empty(thresholds.shape[0] + 1, np.float32)
+    numbers_to(numbers)
+    for b in range(v.shape[0]):
+        look_up(v, b, 0, v.shape[1], levels, 0, numbers, codes, 0)
+
+
+@kernel
+def convert_batch_by_bins(
+    v: Floats, thresholds: Floats, below: NDArray[np.int32], low: np.float32, per_bin: np.float32, codes: Codes
+) -> None:
+    """Convert as `convert_batch_static`, where each of some even bins holds at most one threshold, the last bin one.
+
+    Bin m holds the values with ``int((v - low) * per_bin) = m``, 0 and the last also what lies beyond; below[m] is the
+    number of thresholds in the bins before. As the number of the bin never falls when v rises, this is exact.
+    """
+    last = np.float32(below.shape[0] - 1)
+    for b in range(v.shape[0]):
+        for j in range(v.shape[1]):
+            value = v[b, j]
+            count = below[np.int64(min(max((value - low) * per_bin, np.float32(0.0)), last))]
+            codes[b, j] = count + (value >= thresholds[count])
+
+
+@inline_kernel
+def _read_ramp(
+    base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, count_all: bool, ramp: Floats
+) -> None:
+    ramp_rows(base, std, key, step, sample, purpose, False, ramp[:1])
     highest = np.float32(-np.inf)
     for i in range(base.shape[0]):
-        highest = max(highest, out[i])
-        out[i] = highest
-
-
-@parallel_kernel
-def convert_batch(
-    v: Floats,
-    base: Floats,
-    std: Floats,
-    key: np.uint64,
-    first_sample: int,
-    step: int,
-    purpose: int,
-    scratch: Floats,
-    codes: Codes,
-) -> None:
-    """Convert a batch, each sample with a ramp of its own read noise that is common to all its columns.
-
-    v [batch, cols], base and std [K] as in `noisy_thresholds`, scratch [parts, K] (a row for each part of the batch
-    that a thread takes), codes [batch, cols]. Sample b draws as first_sample + b.
-    """
-    parts = scratch.shape[0]
-    batch = v.shape[0]
-    for part in prange(parts):
-        for b in range(part * batch // parts, (part + 1) * batch // parts):
-            noisy_thresholds(base, std, key, step, first_sample + b, purpose, scratch[part])
-            count_crossings_row(v[b], scratch[part], codes[b])
-
-
-@parallel_kernel
-def convert_batch_static(v: Floats, thresholds: Floats, parts: int, codes: Codes) -> None:
-    """Convert a batch with one set of non-decreasing thresholds [K]; shapes as in `convert_batch`."""
-    batch = v.shape[0]
-    for part in prange(parts):
-        for b in range(part * batch // parts, (part + 1) * batch // parts):
-            count_crossings_row(v[b], thresholds, codes[b])
+        highest = max(highest, ramp[0, i])
+        ramp[1, i] = ramp[0, i] if count_all else highest
+    if count_all:
+        ramp[1].sort()
 
 
 @kernel
@@ -157,16 +186,10 @@ def read_ramp(
 ) -> None:
     """Fill `ramp` [2, K] for `convert_row`: the values of one conversion in the order of the clocks, and thresholds.
 
-    The values have the read noise of `noisy_thresholds`, bit for bit, but no running maximum. The thresholds, for
-    noiseless comparators, are their running maximum, or, where all clocks count, the values in ascending order.
+    The values have the read noise of `ramp_rows`, bit for bit. The thresholds, for noiseless comparators, are their
+    running maximum, or, where all clocks count, the values in ascending order.
     """
-    noisy_values(base, std, key, step, sample, purpose, ramp[0])
-    highest = np.float32(-np.inf)
-    for i in range(base.shape[0]):
-        highest = max(highest, ramp[0, i])
-        ramp[1, i] = ramp[0, i] if count_all else highest
-    if count_all:
-        ramp[1].sort()
+    _read_ramp(base, std, key, step, sample, purpose, count_all, ramp)
 
 
 @inline_kernel
@@ -235,7 +258,7 @@ def _count_all_clocks(
     return count
 
 
-@kernel
+@inline_kernel
 def convert_row(
     v: Floats,
     first: int,
@@ -261,10 +284,30 @@ def convert_row(
             u = _uniform(key, first + j, step, sample, purpose)
             codes[j] = np.int16(_first_noisy_crossing(held[j], ramp, errors.decision_std, u))
     else:
-        count_crossings_row(held, ramp[1], codes)
+        for j in range(v.shape[0]):
+            codes[j] = np.int16(count_crossings(held[j], ramp[1]))
 
 
-@parallel_kernel
+@inline_kernel
+def convert_columns(
+    v: Floats,
+    first: int,
+    base: Floats,
+    std: Floats,
+    errors: ColumnErrors,
+    key: np.uint64,
+    step: int,
+    sample: int,
+    purpose: int,
+    ramp: Floats,
+    codes: Codes,
+) -> None:
+    """Convert one sample's columns first, first + 1, ... that differ or count in another way; v and codes [cols]."""
+    _read_ramp(base, std, key, step, sample, purpose, errors.count_all, ramp)
+    convert_row(v, first, ramp, errors, key, step, sample, purpose, codes)
+
+
+@kernel
 def convert_batch_columns(
     v: Floats,
     first: int,
@@ -275,35 +318,31 @@ def convert_batch_columns(
     first_sample: int,
     step: int,
     purpose: int,
-    scratch: Floats,
     codes: Codes,
 ) -> None:
     """Convert a batch as `convert_batch` does, with columns that differ or count in another way.
 
-    `first` is the number of the first column of v; scratch [parts, 2, K].
+    `first` is the number of the first column of v.
     """
-    parts = scratch.shape[0]
-    batch = v.shape[0]
-    for part in prange(parts):
-        for b in range(part * batch // parts, (part + 1) * batch // parts):
-            sample = first_sample + b
-            read_ramp(base, std, key, step, sample, purpose, errors.count_all, scratch[part])
-            convert_row(v[b], first, scratch[part], errors, key, step, sample, purpose, codes[b])
+    ramp = np.empty((2, base.shape[0]), np.float32)
+    for b in range(v.shape[0]):
+        convert_columns(v[b], first, base, std, errors, key, step, first_sample + b, purpose, ramp, codes[b])
 
 
 @inline_kernel
-def quantise_input(x: np.float32, limit: np.float32, levels: int) -> np.float32:
-    """Return an input as its driver codes it: clipped to +-limit, in `levels` pulse widths each side (0: any width)."""
-    clipped = min(max(x, -limit), limit)
+def quantise_lanes(x: Floats, limit: np.float32, levels: int) -> Floats:
+    """Return inputs as their driver codes them: clipped to +-limit, in `levels` pulse widths each side (0: any)."""
+    clipped = simd.lesser(simd.greater(x, -limit), limit)
     if levels == 0:
         return clipped
     count = np.float32(levels)
-    return np.float32(np.rint(clipped / limit * count) / count * limit)
+    return simd.nearest(clipped / limit * count) / count * limit
 
 
-@parallel_kernel
+@kernel
 def quantise_batch(x: Floats, limit: np.float32, levels: int, out: Floats) -> None:
-    """Fill `out` with the quantised inputs `x`, both [batch, rows]."""
-    for b in prange(x.shape[0]):
-        for i in range(x.shape[1]):
-            out[b, i] = quantise_input(x[b, i], limit, levels)
+    """Fill `out` with the quantised inputs `x`, both [batch, rows], on one core."""
+    rows = x.shape[1]
+    for b in range(x.shape[0]):
+        for i in range(0, rows, simd.WIDE):
+            simd.store_part(out, (b, i), quantise_lanes(simd.load_wide(x, (b, i), rows - i), limit, levels), rows - i)
