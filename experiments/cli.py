@@ -3,8 +3,10 @@
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """
 
+import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +45,10 @@ def _memramp(
 @app.command("run")
 @interruptible
 def _run(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file, or the name of a shipped one: kws.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Experiment file, or a name that 'memramp show experiments' lists."),
+    ],
     overrides: Overrides = None,
     out: Annotated[
         Path | None,
@@ -123,9 +128,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own: an unknown option, a missing argument
             raise
-        said = str(error.format_message())
-        return _end(f"error: {said[:1].lower()}{said[1:].rstrip('.')} (see memramp --help)", USAGE_ERROR)
+        given = sys.argv[1:] if arguments is None else arguments
+        return _end(f"error: {_usage(str(error.format_message()), given)} (see memramp --help)", USAGE_ERROR)
     return code if isinstance(code, int) else 0
+
+
+def _usage(said: str, arguments: Sequence[str]) -> str:
+    """Return what Typer says in our words: option, what is allowed, what was found."""
+    wrong = re.match(r"Invalid value for '(--[a-z-]+)'.*valid (integer|number|float)", said)
+    if wrong is None:
+        return f"{said[:1].lower()}{said[1:].rstrip('.')}"
+    option, kind = wrong[1], "a whole number" if wrong[2] == "integer" else "a number"
+    found = [after for before, after in pairwise(arguments) if before == option]
+    found += [text.partition("=")[2] for text in arguments if text.startswith(f"{option}=")]
+    return f"{option}: expected {kind}" + (f", found '{found[0]}'" if len(found) == 1 else "")
 
 
 def _end(text: str, code: int) -> int:

@@ -18,7 +18,7 @@ from memramp.experiments.commands import (
     interruptible,
     make_console,
 )
-from memramp.experiments.option_values import conductance
+from memramp.experiments.option_values import about, conductance, positive, validated
 from memramp.experiments.option_values import device as chosen_device
 from memramp.experiments.ramp_options import DesignOptions, ErrorOptions, expanded
 
@@ -53,8 +53,7 @@ def export(
     from memramp.experiments.lab_output import exported
     from memramp.peripherals import ramp_name, ramp_table, save_table
 
-    half_width = None if tolerance is None else conductance("--tolerance", tolerance)
-    device = errors.device(ramp.device)
+    half_width, device = _half_width(tolerance), errors.device(ramp.device)
     designs = {ramp_name(name): design for name, design in ramp.designs(device).items()}
     table = ramp_table(designs, device, tolerance=half_width)
     save_table(out, table, force=force)
@@ -93,8 +92,9 @@ def check(
     for path, suffixes in ((out, _TABLES), *((path, (".png",)) for path in figures.values())):
         if path is not None:
             check_new_file(path, suffixes, force=force)
-    margin = None if stuck_margin is None else conductance("--stuck-margin", stuck_margin)
+    positive("--inl-limit", inl_limit, "LSB")
     measured = read_back(readback, programmed, ramp)
+    margin = None if stuck_margin is None else _margin(stuck_margin, programmed, list(measured.measured))
     report = check_readback(programmed, measured, inl_limit, stuck_margin=margin)
     show_check(make_console(), programmed, report)
     if out is not None:
@@ -131,10 +131,26 @@ def simulate(
 
     wanted = load_table(table)
     before = None if previous is None else read_back(previous, wanted)
-    measured = simulate_readback(wanted, errors.device(device), Streams(checked_seed(seed)), before)
+    devices, streams = errors.device(device), Streams(checked_seed(seed))
+    with about("--device"):
+        measured = simulate_readback(wanted, devices, streams, before)
     write_readback(out, measured.measured, force=force)
     typer.echo(f"{len(wanted.to_write())} devices written and {sum(map(len, measured.measured.values()))} measured")
     typer.echo(f"written to  {out}")
+
+
+def _half_width(tolerance: str | None) -> float | None:
+    return None if tolerance is None else positive("--tolerance", conductance("--tolerance", tolerance), "uS")
+
+
+def _margin(text: str, table: "RampTable", ramps: list[str]) -> float:
+    from memramp.peripherals.check import check_margin
+
+    margin = positive("--stuck-margin", conductance("--stuck-margin", text), "uS")
+    with about("--stuck-margin"):
+        for name in ramps:
+            check_margin(table.ramp(name), margin)
+    return margin
 
 
 def _figure_names(plot: Path | None, ramps: list[str]) -> dict[str, Path]:
@@ -182,17 +198,18 @@ def export_weights(
     Rows are word lines (inputs), columns are bit lines (outputs); each weight has a device of either sign.
     """
     check_new_file(out, (".csv", ".safetensors"), force=force)
-    from memramp.config import validate
     from memramp.crossbar import save_weight_table
     from memramp.models.checkpoint import load_checkpoint
     from memramp.models.digital_twin import network_weight_table
     from memramp.models.hardware import HardwareConfig
 
-    half_width = None if tolerance is None else conductance("--tolerance", tolerance)
+    half_width, network = _half_width(tolerance), load_checkpoint(checkpoint)
     mapping = {"scale": conductance("--scale", scale), "w_clip": w_clip}
     chosen = {"device": chosen_device(device), "readout": readout, "crossbar": mapping}
-    hardware = validate(HardwareConfig, chosen, "the network's options")
-    table = network_weight_table(load_checkpoint(checkpoint), hardware, half_width)
+    options = {"readout": "--readout", "crossbar.scale": "--scale", "crossbar.w_clip": "--w-clip"}
+    hardware = validated(HardwareConfig, chosen, options)
+    with about("--scale and --w-clip"):
+        table = network_weight_table(network, hardware, half_width)
     save_weight_table(out, table, force=force)
     for name, targets in table.arrays.items():
         rows, columns = targets.shape

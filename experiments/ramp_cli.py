@@ -12,7 +12,7 @@ from memramp.errors import InputError
 from memramp.experiments import lab_cli
 from memramp.experiments.commands import Force, Seed, check_new_file, checked_seed, interruptible, make_console
 from memramp.experiments.option_values import device as chosen_device
-from memramp.experiments.option_values import numbers
+from memramp.experiments.option_values import numbers, validated, within
 from memramp.experiments.ramp_options import (
     CalibrationOptions,
     DesignOptions,
@@ -44,9 +44,10 @@ def _design(
     FN is a function of the library; --expr and --table take your own.
     """
     from memramp.experiments.ramp_output import linearity_table, show_design
-    from memramp.peripherals.yields import linearity_of_columns
+    from memramp.peripherals.yields import MAX_COLUMNS, linearity_of_columns
     from memramp.streams import Streams
 
+    within("--chips", chips, 1, MAX_COLUMNS)
     device, limits = errors.device(ramp.device), good.limits()
     design, calibration = ramp.single(device), way.chosen(ramp.spares)
     streams = Streams(checked_seed(seed)).child("yield", "")
@@ -74,8 +75,7 @@ def _plot(
     Programmed columns are drawn before and after calibration, beside the ideal one.
     """
     check_new_file(out, (".png",), force=force)
-    if not 0 <= chips <= MAX_DRAWN:
-        raise InputError(f"--chips: expected 0 to {MAX_DRAWN} columns, found {chips}")
+    within("--chips", chips, 0, MAX_DRAWN)
     from memramp.experiments.figures import to_png
     from memramp.peripherals import Calibration, program_columns
     from memramp.peripherals.figures import plot_ramp
@@ -113,15 +113,15 @@ def _yield(
         check_new_file(out, (".csv",), force=force)
     from memramp.experiments.ramp_output import progress, yield_table
     from memramp.experiments.ramp_tables import YieldRun, yield_csv
-    from memramp.peripherals.yields import sweep_yield
+    from memramp.peripherals.yields import MAX_COLUMNS, sweep_yield
     from memramp.streams import Streams
     from memramp.tablefile import write_new_file
 
     device, limits, points = chosen_device(ramp.device), good.limits(), swept.points()
     base = swept.base(remap, ramp.spares)
     design, console = ramp.single(device), make_console()
-    for point in points:
-        point.applied_to(device, base)  # all of them are checked before the first is drawn
+    within("--columns", columns, 1, MAX_COLUMNS)
+    swept.check(points, device, base)
     with progress(console, "columns", len(points) * columns) as note:
         streams = Streams(checked_seed(seed))
         found = list(sweep_yield(design, device, base, points, limits, columns, streams, note))
@@ -164,9 +164,10 @@ def _netlist(
     """
     check_new_file(out, (".cir", ".sp", ".spice"), force=force)
     from memramp.peripherals import program_ramp
-    from memramp.peripherals.netlist import write_netlist
+    from memramp.peripherals.netlist import OPAMP_GAINS, write_netlist
     from memramp.streams import Streams
 
+    within("--opamp-gain", opamp_gain, *OPAMP_GAINS)
     device, values = errors.device(ramp.device), [] if inputs is None else numbers("--inputs", inputs)
     design, calibration = ramp.single(device), way.chosen(ramp.spares)
     rng = Streams(checked_seed(seed)).generator("columns", 0)
@@ -192,15 +193,17 @@ def _record(
     The file is for --density, and for the key activation.density of experiments and trainings.
     """
     check_new_file(out, (".json",), force=force)
-    from memramp.config import validate
     from memramp.models.checkpoint import load_checkpoint
     from memramp.models.keyword_data import TaskConfig, load_keyword_set
     from memramp.models.recording import record_preactivations
+    from memramp.models.speech_commands import URL
     from memramp.peripherals.density import save_recording
 
     settings = {"kind": {"demo": "demo_keywords"}.get(task, task), "root": root, "split": split}
-    network = load_checkpoint(checkpoint)
-    recording = record_preactivations(network, load_keyword_set(validate(TaskConfig, settings, "the task's options")))
+    chosen = validated(TaskConfig, settings, {"kind": "--task", "root": "--root", "split": "--split"})
+    if chosen.kind == "speech_commands" and root is None:
+        raise InputError(f"--root: the folder of the Speech Commands data is needed; unpack {URL} (1.5 GB) into one")
+    recording = record_preactivations(load_checkpoint(checkpoint), load_keyword_set(chosen))
     save_recording(out, recording)
     for name, found in recording.functions.items():
         density = found.density("")

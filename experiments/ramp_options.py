@@ -10,18 +10,38 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from memramp.defaults import INL_LIMIT
 from memramp.errors import InputError
-from memramp.experiments.option_values import conductance, conductances, device, numbers, pair, whole_numbers
+from memramp.experiments.option_values import (
+    about,
+    choice,
+    conductance,
+    conductances,
+    device,
+    numbers,
+    pair,
+    positive,
+    validated,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     from memramp.devices import Device
     from memramp.peripherals import Calibration, Density, Function, LevelsKind, RampDesign, Realisation, Span
     from memramp.peripherals.yields import Conditions, Limits
+
+_REALISATION = {
+    "max_devices": "--max-devices",
+    "pulse_widths": "--pulse-widths",
+    "bias_devices": "--bias-devices",
+    "spares": "--spares",
+}
+_DEVICE = {"stuck_off_rate": "--stuck-off", "stuck_on_rate": "--stuck-on"}
+_CALIBRATION = {"copies": "--copies", "kind": "--calibration"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +134,11 @@ class DesignOptions:
         if density is None:
             raise InputError("--span data needs --density")
         _, given, part = self.span.partition(":")
-        return density.span(*numbers("--span data", part)[:1]) if given else density.span()
+        with about("--span"):
+            return density.span(*numbers("data", part)[:1]) if given else density.span()
 
     def realisation(self) -> "Realisation":
         """Return how steps may be made of devices."""
-        from memramp.config import validate
         from memramp.peripherals import Realisation
 
         values = {
@@ -127,13 +147,35 @@ class DesignOptions:
             "bias_devices": self.bias_devices,
             "spares": self.spares,
         }
-        return validate(Realisation, values, "the ramp's options")
+        return validated(Realisation, values, _REALISATION)
 
     def density_of(self, function: "Function") -> "Density | None":
         """Return the pre-activations that a function's converters are to expect, if any were given."""
         from memramp.peripherals import load_density
 
-        return None if self.density is None else load_density(self.density, function.name)
+        if self.density is None:
+            return None
+        with about("--density"):
+            return load_density(self.density, function.name)
+
+    def _check_levels(self) -> None:
+        """Check levels, bits and the options that belong to them."""
+        from memramp.peripherals.levels import DATA_DRIVEN, LevelsKind, check_bits
+        from memramp.peripherals.placement import check_data_bits
+
+        levels = cast("LevelsKind", choice("--levels", self.levels, get_args(LevelsKind)))
+        with about("--bits"):
+            check_bits(self.bits, levels)
+        if levels not in DATA_DRIVEN:
+            if self.output_bits is not None:
+                raise InputError(f"--output-bits belongs to --levels {' and '.join(DATA_DRIVEN)}, found '{levels}'")
+            return
+        if self.density is None:
+            raise InputError(f"--levels {levels} needs --density: a recording, or normal:MEAN,STD")
+        with about("--bits"):
+            check_data_bits(self.bits, None)
+        with about("--output-bits"):
+            check_data_bits(self.bits, self.output_bits)
 
     def designs(self, device: "Device") -> "dict[str, RampDesign]":
         """Return the ramps, by the name of their function.
@@ -145,6 +187,7 @@ class DesignOptions:
         """
         from memramp.peripherals import design_ramp
 
+        self._check_levels()
         made, realisation = {}, self.realisation()
         for function in self.functions():
             if function.name in made:
@@ -189,7 +232,6 @@ class ErrorOptions:
 
     def device(self, preset: str) -> "Device":
         """Return the preset's device with these errors."""
-        from memramp.config import validate
         from memramp.devices import Device
 
         values = device(preset).model_dump()
@@ -197,7 +239,7 @@ class ErrorOptions:
             values["prog_noise"] = {"kind": "constant", "sigma": conductance("--sigma", self.sigma)}
         rates = {"stuck_off_rate": self.stuck_off, "stuck_on_rate": self.stuck_on}
         values |= {key: rate for key, rate in rates.items() if rate is not None}
-        return validate(Device, values, "the device's options")
+        return validated(Device, values, _DEVICE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +275,9 @@ class LimitOptions:
         """Return the limits."""
         from memramp.peripherals.yields import Limits
 
+        positive("--inl-limit", self.inl_limit, "LSB")
+        if self.dnl_limit is not None:
+            positive("--dnl-limit", self.dnl_limit, "LSB")
         return Limits(self.inl_limit, self.dnl_limit, self.no_missing_code)
 
 
@@ -259,35 +304,54 @@ class SweepOptions:
         InputError
             A list that cannot be read, or with a value twice.
         """
-        from memramp.peripherals.calibration import as_calibration
         from memramp.peripherals.yields import sweep
 
-        kinds = None if self.calibration is None else [part.strip() for part in self.calibration.split(",")]
+        kinds = None if self.calibration is None else [_kind(part.strip()) for part in self.calibration.split(",")]
         lists: list[list[Any] | None] = [
             None if self.sigma is None else conductances("--sigma", self.sigma),
             None if self.stuck_off is None else numbers("--stuck-off", self.stuck_off),
             None if self.stuck_on is None else numbers("--stuck-on", self.stuck_on),
             None if self.copies is None else whole_numbers("--copies", self.copies),
-            None if kinds is None else [as_calibration(cast("Any", kind)).kind for kind in kinds],
+            kinds,
         ]
-        for values in lists:
+        options = ("--sigma", "--stuck-off", "--stuck-on", "--copies", "--calibration")
+        for option, values in zip(options, lists, strict=True):
             if values is not None and (twice := [value for value in values if values.count(value) > 1]):
-                raise InputError(f"the sweep has the value {twice[0]} twice")
+                raise InputError(f"{option}: expected different values, found {twice[0]} twice")
         return sweep(*(values or (None,) for values in lists))
 
     def base(self, remap: bool, spares: int) -> "Calibration":
         """Return the calibration of which the points change what they sweep."""
         return CalibrationOptions(remap=remap).chosen(spares)
 
+    def check(self, points: "list[Conditions]", device: "Device", base: "Calibration") -> None:
+        """Check all points before the first column is drawn.
+
+        Raises
+        ------
+        InputError
+            A rate or a number of copies that cannot be.
+        """
+        from memramp.devices import Device
+        from memramp.peripherals import Calibration
+
+        for point in points:
+            errors, means = point.changes()
+            validated(Device, device.model_dump() | errors, _DEVICE)
+            validated(Calibration, base.model_dump() | means, _CALIBRATION)
+
 
 def make_calibration(kind: str, copies: int, remap: bool) -> "Calibration":
     """Return a calibration; its errors name the options."""
-    from memramp.config import validate
     from memramp.peripherals import Calibration
-    from memramp.peripherals.calibration import as_calibration
 
-    known = as_calibration(cast("Any", kind)).kind
-    return validate(Calibration, {"kind": known, "copies": copies, "remap": remap}, "the calibration's options")
+    return validated(Calibration, {"kind": _kind(kind), "copies": copies, "remap": remap}, _CALIBRATION)
+
+
+def _kind(text: str) -> str:
+    from memramp.peripherals.calibration import CalibrationKind
+
+    return choice("--calibration", text, get_args(CalibrationKind))
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,6 +1,7 @@
 """The base of every configuration model: strict, immutable, and readable from YAML without surprises."""
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -105,7 +106,7 @@ def validate(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{where}: {_first_problem(model, error)}") from None
+        raise InputError(f"{where}: {first_problem(model, error)}") from None
 
 
 def describe(value: Any) -> str:
@@ -114,7 +115,8 @@ def describe(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
+def first_problem(model: type[BaseModel], error: ValidationError) -> str:
+    """Return what is wrong with plain data that were to become a model: its first problem, in one sentence."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
@@ -134,6 +136,32 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
             return f"'{key}.{kind}' is '{context['tag']}', allowed: {context['expected_tags']}"
     found = "" if "found" in message else f", found {describe(problem['input'])}"
     return f"'{key}': {message}{found}" if key else f"{message}"
+
+
+def allowed_range(model: type[BaseModel], keys: Sequence[str]) -> str:
+    """Return the numbers that a key, given part by part, may have, such as ``1 to 64``; empty if it has no bounds."""
+    for name in keys[:-1]:
+        kinds = _parts(model.model_fields[name].annotation) if name in model.model_fields else []
+        model = next((kind for kind in kinds if _is_model(kind)), BaseModel)
+    field = model.model_fields.get(keys[-1])
+    if field is None:
+        return ""
+    bounds = {
+        name: bound
+        for part in [*field.metadata, *_parts(field.annotation)]
+        for name in ("ge", "gt", "le", "lt")
+        if (bound := getattr(part, name, None)) is not None
+    }
+    words = {"ge": "{:g} or more", "gt": "more than {:g}", "le": "at most {:g}", "lt": "less than {:g}"}
+    if bounds.keys() == {"ge", "le"}:
+        return f"{bounds['ge']:g} to {bounds['le']:g}"
+    return " and ".join(words[name].format(float(bound)) for name, bound in bounds.items())
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """Return an annotation and all that it is composed of, with the metadata of fields."""
+    inner = [each for part in get_args(annotation) for each in _parts(part)]
+    return [annotation, *getattr(annotation, "metadata", []), *inner]
 
 
 def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:

@@ -140,14 +140,21 @@ def check_readback(
             raise InputError(f"the {name} must be a positive number, found {value:g}")
     if stuck_margin is not None:
         for name in readback.measured:
-            _check_margin(table.ramp(name), stuck_margin)
+            check_margin(table.ramp(name), stuck_margin)
     found = {
         name: _check(table.ramp(name), g, inl_limit, stuck_margin) for name, g in readback.measured.items()
     }
     return CheckReport(found, inl_limit)
 
 
-def _check_margin(ramp: TableRamp, margin: float) -> None:
+def check_margin(ramp: TableRamp, margin: float) -> None:
+    """Check that a margin of stuck devices leaves a place for healthy ones, see `check_readback`.
+
+    Raises
+    ------
+    InputError
+        It is half the window or more.
+    """
     low, high = ramp.settings.g_min_uS, ramp.settings.g_max_uS
     if not 2.0 * margin < high - low:
         window = f"the window of the ramp {ramp.name}, {low:g} to {high:g} uS"

@@ -6,7 +6,7 @@ from memramp.devices import Device, ReadConditions, program
 from memramp.errors import InputError
 from memramp.peripherals.calibration import Calibration
 from memramp.peripherals.function import FloatArray
-from memramp.peripherals.programmed_ramp import BoolArray, ProgrammedRamp, ramp_read_std
+from memramp.peripherals.programmed_ramp import BoolArray, ProgrammedRamp, check_window, ramp_read_std
 from memramp.peripherals.ramp import RampDesign
 from memramp.peripherals.ramp_noise import RAMP_CONDITIONS
 from memramp.peripherals.readback import Readback
@@ -32,9 +32,15 @@ def simulate_readback(
         Random streams of the column's devices.
     previous : Readback or None
         What the devices held before; None: g_min.
+
+    Raises
+    ------
+    InputError
+        The devices have another window than those that the table was made for.
     """
     measured = {}
     for name, ramp in table.ramps.items():
+        check_window(ramp.design(), device)
         target = np.array([row.target_uS for row in ramp.rows])
         healthy = device.model_copy(update={"stuck_off_rate": 0.0, "stuck_on_rate": 0.0})
         faults = program(device, target, streams.generator(name, "faults"))

@@ -28,7 +28,9 @@ from memramp.tablefile import write_new_file
 MAX_COLUMNS = 4096
 """Most data columns of a deck."""
 
-_GAINS = (100.0, 1e12)  # open-loop gains that are taken: below, nothing integrates; above, doubles run out of digits
+OPAMP_GAINS = (100.0, 1e12)
+"""Open-loop gains that are taken: below, nothing integrates; above, doubles run out of digits."""
+
 _EDGE = 1 / 500  # of a full ramp pulse: rise and fall of every pulse
 _ENTRIES = 6  # of a piecewise linear source in one line: long lines are cut off by some simulators
 
@@ -77,8 +79,8 @@ def ramp_netlist(
     values = _check_inputs(inputs)
     if not 0.0 < scale < np.inf:
         raise InputError(f"scale of a netlist must be positive, found {scale} uS")
-    if not _GAINS[0] <= opamp_gain <= _GAINS[1]:
-        raise InputError(f"opamp_gain must be {_GAINS[0]:g} to {_GAINS[1]:g}, found {opamp_gain}")
+    if not OPAMP_GAINS[0] <= opamp_gain <= OPAMP_GAINS[1]:
+        raise InputError(f"opamp_gain must be {OPAMP_GAINS[0]:g} to {OPAMP_GAINS[1]:g}, found {opamp_gain}")
     design, gain = (ramp.design, ramp.gain) if isinstance(ramp, ProgrammedRamp) else (ramp, 1.0)
     sections = [
         _heading(design, isinstance(ramp, ProgrammedRamp)),

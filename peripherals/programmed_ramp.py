@@ -189,7 +189,7 @@ def program_columns(
         Number of columns, at least 1. With ``calibration.copies``, each is the best of so many.
     """
     chosen = as_calibration(calibration)
-    _check_window(design, device)
+    check_window(design, device)
     total = count * chosen.copies
     steps_rng, bias_rng, spare_rng, trim_rng = rng.spawn(4)
     g_steps, g_bias = design.g_steps, design.g_bias
@@ -214,7 +214,14 @@ def program_columns(
     return columns if chosen.copies == 1 else _best(columns, count)
 
 
-def _check_window(design: RampDesign, device: Device) -> None:
+def check_window(design: RampDesign, device: Device) -> None:
+    """Check that devices have the window that a ramp was designed for.
+
+    Raises
+    ------
+    InputError
+        They have another.
+    """
     if (design.g_min, design.g_max) != (device.g_min, device.g_max):
         raise InputError(
             f"the ramp was designed for devices of {design.g_min:g}..{design.g_max:g} uS, "

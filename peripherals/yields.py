@@ -116,6 +116,12 @@ class Conditions:
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
         return " ".join(f"{key}={value}" for key, value in given if value is not None)
 
+    def changes(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the keys of the device and of the calibration that these conditions give, and their values."""
+        noise = None if self.sigma is None else {"kind": "constant", "sigma": self.sigma}
+        errors = {"prog_noise": noise, "stuck_off_rate": self.stuck_off, "stuck_on_rate": self.stuck_on}
+        return _given(errors), _given({"kind": self.kind, "copies": self.copies})
+
     def applied_to(self, device: Device, calibration: Calibration) -> tuple[Device, Calibration]:
         """Return the device and the calibration under these conditions.
 
@@ -124,9 +130,7 @@ class Conditions:
         InputError
             A standard deviation, a rate or a number of copies that cannot be.
         """
-        noise = None if self.sigma is None else {"kind": "constant", "sigma": self.sigma}
-        errors = _given({"prog_noise": noise, "stuck_off_rate": self.stuck_off, "stuck_on_rate": self.stuck_on})
-        means = _given({"kind": self.kind, "copies": self.copies})
+        errors, means = self.changes()
         return (
             validate(Device, device.model_dump() | errors, "yield"),
             validate(Calibration, calibration.model_dump() | means, "yield"),

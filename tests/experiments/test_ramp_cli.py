@@ -1,15 +1,19 @@
 import csv
 import json
 import re
+from inspect import signature
 
 import numpy as np
 import pytest
 
 from memramp.crossbar import load_weight_table
+from memramp.defaults import INL_LIMIT
 from memramp.devices import load_preset, resolve_device
 from memramp.experiments.cli import main
+from memramp.experiments.ramp_schema import RampExperimentConfig
 from memramp.models.checkpoint import load_checkpoint
 from memramp.peripherals import (
+    check_readback,
     design_ramp,
     inl_dnl,
     load_density,
@@ -19,6 +23,7 @@ from memramp.peripherals import (
     write_readback,
 )
 from memramp.peripherals.density import load_recording
+from memramp.peripherals.yields import Limits
 from memramp.streams import Streams
 
 PRESET = "yang2025_150us"
@@ -124,15 +129,17 @@ def test_long_ramps_are_shortened_unless_asked_for(ramp):
 @pytest.mark.parametrize(
     ("changed", "fragment"),
     [
-        ({"--bits": 0}, "found 0"),
-        ({"--bits": 40}, "found 40"),
-        ({"--bits": "five"}, "integer"),
-        ({"--device": "../x"}, "unknown device preset"),
+        ({"--bits": 0}, "--bits: bits of a ramp with levels 'midpoint' must be 2 to 12, found 0"),
+        ({"--bits": 40}, "--bits: bits of a ramp with levels 'midpoint' must be 2 to 12, found 40"),
+        ({"--bits": "five"}, "--bits: expected a whole number, found 'five'"),
+        ({"--device": "../x"}, "--device: unknown device preset"),
         ({"--device": "readc_taox"}, "at most 4 bits"),
-        ({"--levels": "floor"}, "unknown levels 'floor'"),
-        ({"--levels": "lloyd_max"}, "density"),
-        ({"--levels": "lloyd_max", "--density": "normal:0"}, "normal:MEAN,STD"),
-        ({"--density": "nope.json"}, "nope.json"),
+        ({"--levels": "floor"}, "--levels: expected paper, midpoint, uniform, lloyd_max or noise_aware, found 'floor'"),
+        ({"--levels": "lloyd_max"}, "--levels lloyd_max needs --density"),
+        ({"--levels": "lloyd_max", "--density": "normal:0"}, "--density: density 'normal:0': expected normal:MEAN,STD"),
+        ({"--bits": 9, "--levels": "lloyd_max", "--density": "normal:0,1"}, "--bits: bits of levels that follow from"),
+        ({"--output-bits": 6, "--levels": "lloyd_max", "--density": "normal:0,1"}, "--output-bits: output_bits must"),
+        ({"--density": "nope.json"}, "--density: nope.json"),
         ({"FN": "sigmo"}, "unknown activation function 'sigmo'"),
         ({"FN": "sigmoid,tanh"}, "takes one function, found 2"),
         ({"--expr": "x"}, "exactly one of FN, --expr and --table, found FN and --expr"),
@@ -142,17 +149,24 @@ def test_long_ramps_are_shortened_unless_asked_for(ramp):
         ({"--fold": 0.5}, "folds belong to an expression"),
         ({"--sigma": "5 V"}, "--sigma: expected the unit uS"),
         ({"--sigma": "5 S"}, "--sigma: expected 0 to 1e+06 uS"),
-        ({"--stuck-off": 1.5}, "stuck_off_rate"),
-        ({"--stuck-off": "nan"}, "stuck_off_rate"),
-        ({"--calibration": "best"}, "unknown calibration 'best'"),
-        ({"--copies": 0}, "copies"),
-        ({"--pulse-widths": "0.5"}, "pulse widths"),
+        ({"--span": "1,inf"}, "--span: expected finite numbers"),
+        ({"--span": "data:2", "--density": "normal:0,1"}, "--span: the part that a span holds must lie between"),
+        ({"--stuck-off": 1.5}, "--stuck-off: expected 0 to 1, found 1.5"),
+        ({"--stuck-off": "nan"}, "--stuck-off: expected 0 to 1, found nan"),
+        ({"--stuck-off": 0.6, "--stuck-on": 0.6}, "--stuck-off and --stuck-on together are at most 1, found 0.6 and"),
+        ({"--calibration": "best"}, "--calibration: expected none, ideal_bias, one_point or two_point, found 'best'"),
+        ({"--copies": 0}, "--copies: expected 1 to 64, found 0"),
+        ({"--pulse-widths": "0.5"}, "--pulse-widths: pulse widths lie between 0.001 and 1"),
+        ({"--max-devices": 0}, "--max-devices: expected 1 to 16, found 0"),
+        ({"--bias-devices": 0}, "--bias-devices: expected 1 to 1024, found 0"),
         ({"--bias-devices": 1}, "1 bias devices cannot hold"),
-        ({"--spares": -1}, "spares"),
-        ({"--inl-limit": 0}, "INL must be a positive"),
-        ({"--chips": 0}, "1 to 10000000, found 0"),
+        ({"--spares": -1}, "--spares: expected 0 to 256, found -1"),
+        ({"--inl-limit": 0}, "--inl-limit: expected a positive number of LSB, found 0"),
+        ({"--dnl-limit": "nan"}, "--dnl-limit: expected a positive number of LSB, found nan"),
+        ({"--inl-limit": "one"}, "--inl-limit: expected a number, found 'one'"),
+        ({"--chips": 0}, "--chips: expected 1 to 10000000, found 0"),
         ({"--seed": -1}, "--seed"),
-        ({"--output-bits": 8}, "output_bits"),
+        ({"--output-bits": 8}, "--output-bits belongs to --levels lloyd_max and noise_aware, found 'midpoint'"),
     ],
 )
 def test_ramps_that_cannot_be_are_refused(refused, changed, fragment):
@@ -307,7 +321,12 @@ def test_changed_tables_and_old_files_are_refused(refused, programmed, tmp_path)
     assert "name must end in .png" in refused(*check, "--out", out, "--plot", tmp_path / "x.jpg")
     out.write_text("precious")
     assert "exists already" in refused(*check, "--out", out)
-    assert "INL limit" in refused(*check, "--inl-limit", -1)
+    assert "--inl-limit: expected a positive number of LSB, found -1" in refused(*check, "--inl-limit", -1)
+    assert "--stuck-margin: expected a positive" in refused(*check, "--stuck-margin", "0 uS")
+    half = "--stuck-margin: the stuck margin must be less than half the window of the ramp sigmoid, 0 to 150 uS"
+    assert half in refused(*check, "--stuck-margin", "75 uS")
+    other = ("simulate", "--table", programmed, "--device", "readc_taox", "--out", tmp_path / "other.csv")
+    assert "--device: the ramp was designed for devices of 0..150 uS, found devices of 100..400 uS" in refused(*other)
     assert "no ramp 'elu'" in refused(*check, "--ramp", "elu")
     content = programmed.read_text()
     programmed.write_text(content.replace("150", "151", 1))
@@ -335,6 +354,8 @@ def test_deck_is_written(ramp, refused, tmp_path):
     assert "as programmed" in other.read_text()
     assert "--inputs" in refused("netlist", "tanh", "--bits", 3, "--inputs", "a", "--out", tmp_path / "x.cir")
     assert "finite" in refused("netlist", "tanh", "--bits", 3, "--inputs", "nan", "--out", tmp_path / "x.cir")
+    low = ("netlist", "tanh", "--bits", 3, "--opamp-gain", 1, "--out", tmp_path / "x.cir")
+    assert "--opamp-gain: expected 100 to 1e+12, found 1" in refused(*low)
     assert ".cir" in refused("netlist", "tanh", "--bits", 3, "--out", tmp_path / "x.txt")
 
 
@@ -370,11 +391,12 @@ def test_yield_without_a_sweep_is_that_of_the_preset(ramp, tmp_path):
     ("option", "value", "fragment"),
     [
         ("--sigma", "1 uS,,2 uS", "--sigma"),
-        ("--sigma", "1 uS,1 uS", "twice"),
-        ("--stuck-off", "0,2", "stuck_off_rate"),
+        ("--sigma", "1 uS,1 uS", "--sigma: expected different values, found 1.0 twice"),
+        ("--stuck-off", "0,2", "--stuck-off: expected 0 to 1, found 2.0"),
         ("--copies", "1.5", "--copies: expected whole numbers"),
-        ("--calibration", "one_point,best", "unknown calibration 'best'"),
-        ("--columns", "0", "number of columns"),
+        ("--copies", "2,65", "--copies: expected 1 to 64, found 65"),
+        ("--calibration", "one_point,best", "--calibration: expected none, ideal_bias, one_point or two_point, found"),
+        ("--columns", "0", "--columns: expected 1 to 10000000, found 0"),
     ],
 )
 def test_sweeps_that_cannot_be_are_refused(refused, tmp_path, option, value, fragment):
@@ -403,8 +425,8 @@ def test_pre_activations_are_recorded_for_the_placement_of_levels(ramp, refused,
     assert "holds no pre-activations of 'elu'" in refused("design", "elu", "--bits", 3, "--density", path)
     assert "exists already" in refused("record", checkpoint, *task, "--out", path)
     other = tmp_path / "other.json"
-    assert "task's options: 'kind'" in refused("record", checkpoint, "--task", "digits", "--out", other)
-    assert "root" in refused("record", checkpoint, "--task", "speech_commands", "--out", other)
+    assert "--task: expected 'demo_keywords' or" in refused("record", checkpoint, "--task", "digits", "--out", other)
+    assert "--root: the folder" in refused("record", checkpoint, "--task", "speech_commands", "--out", other)
     assert "checkpoint 'nope'" in refused("record", "nope", "--out", other)
 
 
@@ -433,8 +455,11 @@ def test_weights_are_exported(command, checkpoint, tmp_path):
     [
         ({"--out": "weights.xls"}, "must end in .csv or .safetensors"),
         ({"--device": "nope"}, "unknown device preset"),
-        ({"--readout": "optical"}, "readout"),
+        ({"--readout": "optical"}, "--readout: expected 'digital' or 'analog', found 'optical'"),
+        ({"--w-clip": 0}, "--w-clip: expected 1e-06 to 1e+06, found 0"),
+        ({"--w-clip": 4}, "--scale and --w-clip: crossbar: g_min + scale * w_clip is"),
         ({"--tolerance": "-1 uS"}, "--tolerance"),
+        ({"--tolerance": "0 uS"}, "--tolerance: expected a positive number of uS, found 0"),
     ],
 )
 def test_weights_that_cannot_be_exported_are_refused(command, checkpoint, tmp_path, changed, fragment):
@@ -461,6 +486,13 @@ def test_a_device_may_be_described_by_a_file(ramp, tmp_path):
 
 def test_one_function_under_two_names_is_refused(refused):
     assert "names the function identity twice" in refused("export", "linear,identity", "--bits", 3, "--out", "t.csv")
+
+
+def test_one_limit_of_the_inl_is_the_default_everywhere(ramp):
+    assert Limits().inl == RampExperimentConfig.model_fields["inl_limit"].default == INL_LIMIT
+    assert signature(check_readback).parameters["inl_limit"].default == INL_LIMIT
+    for command in ("design", "yield", "check"):
+        assert re.search(rf"--inl-limit <?LSB>? .*\[default: +{INL_LIMIT}\]", " ".join(ramp(command, "--help").split()))
 
 
 def test_what_a_command_reads_is_never_replaced_by_what_it_writes(ramp, refused, tmp_path):
