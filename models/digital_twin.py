@@ -92,8 +92,10 @@ def measured_converter(function: str, hardware: HardwareConfig) -> Converter | N
     if measured is None or measured.ramp_table is None or measured.ramps is None:
         return None
     _check_ramp(measured.ramp_table, function, hardware)
+    circuit = hardware.circuit
+    conditions = hardware.environment.conditions("ramp", circuit.v_read, circuit.t_ramp, circuit.temperature)
     device = hardware.devices_of_ramp
-    return nladc(ramp_from_readback(measured.ramp_table, function, measured.ramps, device))
+    return nladc(ramp_from_readback(measured.ramp_table, function, measured.ramps, device, conditions))
 
 
 def measured_weights(

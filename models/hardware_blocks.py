@@ -11,7 +11,7 @@ from memramp.models.hardware import HardwareConfig, Readout, StateTanh
 from memramp.models.measured_network import ReadbackConfig
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig
-from memramp.peripherals.environment import EnvironmentConfig
+from memramp.peripherals.environment import EnvironmentConfig, check_ageing
 
 
 class HardwareBlocks(StrictModel):
@@ -45,14 +45,18 @@ class HardwareBlocks(StrictModel):
         Raises
         ------
         InputError
-            A preset that does not exist, a device that is not completely described, or a read-back that cannot be
-            read.
+            A preset that does not exist, a device that is not completely described or whose ageing is not known for
+            the environment, or a read-back that cannot be read.
         """
         if self.device is None:
             return None
+        device = resolve_device(self.device)
+        ramp_device = None if self.ramp_device is None else resolve_device(self.ramp_device)
+        for each in (device, ramp_device or device):
+            check_ageing(each, self.environment, self.circuit.temperature)
         return HardwareConfig(
-            device=resolve_device(self.device),
-            ramp_device=None if self.ramp_device is None else resolve_device(self.ramp_device),
+            device=device,
+            ramp_device=ramp_device,
             crossbar=self.crossbar,
             input=self.input,
             activation=self.activation,

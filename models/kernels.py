@@ -5,7 +5,6 @@ bits do not depend on the number of threads nor on how a batch is split. The rea
 `memramp.models.analog_lstm.AnalogLstm.stepwise`.
 """
 
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
