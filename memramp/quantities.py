@@ -90,3 +90,14 @@ Farads = Annotated[float, _quantity("F"), Field(ge=0)]
 
 Kelvin = Annotated[float, _quantity("K"), Field(gt=0, le=2000)]
 """Absolute temperature in K; above 2000 K no chip is left."""
+
+MAX_OHMS = 1e9
+"""Largest wire resistance that is taken: 1 Gohm, thousands of times a memristor's; beyond, a line is cut."""
+
+Ohms = Annotated[
+    float,
+    # quantiphy takes 'Ohm' and 'ohm' for two units
+    BeforeValidator(lambda value: parse_quantity(value.replace("Ohm", "ohm") if isinstance(value, str) else value, "ohm")),
+    Field(ge=0, le=MAX_OHMS),
+]
+"""Resistance in ohm; 0 is a perfect wire."""
