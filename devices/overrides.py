@@ -73,6 +73,11 @@ def overlay(
     return merged
 
 
+def kinds_of(model: type[BaseModel], field: str) -> tuple[str, ...]:
+    """Return the kinds that a block may have."""
+    return tuple(kind for each in _models(model.model_fields[field].annotation) for kind in _kinds(each))
+
+
 def untagged(model: type[BaseModel], place: Sequence[str | int]) -> Place:
     """Return a place in a model as a file has it: without the kinds that pydantic puts between the keys."""
     kept: list[str | int] = []

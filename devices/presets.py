@@ -23,7 +23,7 @@ from memramp.errors import InputError
 
 _FOLDER = Path(__file__).resolve().parent / "presets"
 
-Number = Annotated[float, Field(strict=True)]
+Number = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]
 
 
 class PresetValue(StrictModel):
@@ -98,6 +98,11 @@ def load_preset(name: str) -> Device:
 def preset_description(name: str) -> str:
     """Return what a preset stands for, in a sentence or two."""
     return str(_read(name).get("description", ""))
+
+
+def preset_block(name: str) -> dict[str, Any]:
+    """Return a preset as its file has it: a device block whose values carry their sources."""
+    return dict(_read(name))
 
 
 def preset_sources(name: str) -> dict[str, PresetValue]:

@@ -37,11 +37,11 @@ class _Pulse(StrictModel):
     c2c_relative: Annotated[float, Field(ge=0, le=10, strict=True)] = 0.0
     """Standard deviation of each step over its mean; added in squares to `c2c`."""
 
-    voltage: _Voltage
-    """Of the pulse; its sign does not matter to the energy [V]."""
+    voltage: _Voltage = 0.0
+    """Of the pulse; its sign does not matter to the energy; 0: energy not counted [V]."""
 
-    width: _Width
-    """Of the pulse [s]."""
+    width: _Width = 0.0
+    """Of the pulse; 0: energy and time not counted [s]."""
 
     @property
     def energy_per_siemens(self) -> float:

@@ -1,4 +1,4 @@
-"""The command line: ``memramp run``, ``train``, ``ramp``, ``show``.
+"""The command line: ``memramp run``, ``train``, ``ramp``, ``device``, ``show``.
 
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """
@@ -15,6 +15,7 @@ import typer
 from memramp import __version__
 from memramp.errors import InputError
 from memramp.experiments.commands import InterruptedByUserError, interruptible, make_console
+from memramp.experiments.device_cli import device_app
 from memramp.experiments.lab_cli import export_weights
 from memramp.experiments.ramp_cli import ramp_app
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     name="memramp", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=False
 )
 app.add_typer(ramp_app, name="ramp", help="Ramp columns of the nonlinear ADC.")
+
+app.add_typer(device_app, name="device", help="Memristors: presets, fits to measurements, imports.")
 
 Overrides = Annotated[
     list[str] | None,

@@ -7,6 +7,7 @@ from rich.text import Text
 from memramp.config import read_yaml
 from memramp.devices import preset_description, preset_names, preset_sources
 from memramp.errors import InputError
+from memramp.experiments.device_output import value_text
 from memramp.experiments.loading import shipped_experiments
 from memramp.models.checkpoint import load_checkpoint, shipped_checkpoints
 from memramp.peripherals.density import load_recording, shipped_densities
@@ -37,8 +38,7 @@ def _devices(console: Console) -> None:
     for name in preset_names():
         table = _table(f"{name}: {' '.join(preset_description(name).split())}", "key", "value", "status", "source")
         for key, entry in preset_sources(name).items():
-            unit = "" if entry.unit == "1" else f" {entry.unit}"
-            table.add_row(key, f"{entry.value:g}{unit}", entry.status, Text(f"{entry.source}; {entry.condition}"))
+            table.add_row(key, value_text(entry), entry.status, Text(f"{entry.source}; {entry.condition}"))
         console.print(table)
         console.print()
 

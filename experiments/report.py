@@ -205,11 +205,18 @@ def _device(part: PreparedPoint) -> str:
     return described(part.hardware.device, part.point.config.device.preset) + ramp
 
 
+_NOISE_KINDS = {"polynomial": "polynomial in g", "table": "as measured", "sigma_table": "by measured target"}
+
+
 def described(device: Device, preset: str | None) -> str:
     """Return a device in a phrase: preset, window, noise, faults."""
     parts = [f"{device.g_min:g} to {device.g_max:g} uS"]
     for name, noise in (("programming", device.prog_noise), ("read", device.read_noise)):
         parts.append(f"{name} noise {noise_text(noise.model_dump())}")
+    if (levels := device.level_values()) is not None:
+        parts.append(f"{levels.size} levels")
+    if device.g_min_std or device.g_max_std:
+        parts.append(f"ends of the window +-{device.g_min_std:g} and +-{device.g_max_std:g} uS by device")
     if device.stuck_off_rate or device.stuck_on_rate:
         parts.append(f"stuck off {100 * device.stuck_off_rate:g} %, on {100 * device.stuck_on_rate:g} %")
     return (f"{preset}, " if preset else "") + ", ".join(parts)
@@ -224,7 +231,9 @@ def noise_text(block: dict[str, Any]) -> str:
             return f"{100 * block['fraction']:g} %"
         case "uniform":
             return f"within {block['half_width']:g} uS"
-    return str(block["kind"]).replace("_", " ")
+        case "write_verify":
+            return f"of a write-verify loop, +-{block['tolerance']:g} uS in at most {block['max_tries']} tries"
+    return str(_NOISE_KINDS.get(block["kind"], block["kind"].replace("_", " ")))
 
 
 def _converter(hardware: HardwareConfig) -> str:

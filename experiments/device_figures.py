@@ -1,0 +1,150 @@
+"""Figures of devices: what writes and reads leave, simulated, beside what was measured."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from memramp.devices import Device, WriteVerify, program
+from memramp.devices.fit import DeviceFit, read_groups
+from memramp.devices.noise import FloatArray
+
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
+_BAND: dict[str, Any] = {"color": _BLUE, "alpha": 0.2, "lw": 0}
+_TARGETS = 41
+_DEVICES = 2000  # simulated at each target
+_SEED = 1
+_MOST_POINTS = 20_000
+_MOST_LINES = 60
+
+
+def plot_device(device: Device, name: str) -> Figure:
+    """Draw the programming error of simulated devices against the target, and tries or read noise beside it."""
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    target = np.repeat(np.linspace(device.g_min, device.g_max, _TARGETS), _DEVICES)
+    cells = program(device, target, np.random.default_rng(_SEED))
+    healthy = ~cells.stuck
+    _band(left, target[healthy], (cells.g - target)[healthy], "simulated")
+    _label_errors(left, f"{name}: {device.prog_noise.kind.replace('_', '-')}")
+    if isinstance(device.prog_noise, WriteVerify) and cells.tries is not None and cells.failed is not None:
+        _tries(right, cells.tries[healthy], float(cells.failed[healthy].mean()))
+    else:
+        g = np.linspace(device.g_min, device.g_max, 201)
+        right.plot(g, device.read_noise.std(g), color=_BLUE)
+        right.set(xlabel="conductance (uS)", ylabel="standard deviation (uS)", ylim=(0, None))
+        right.set_title(f"read noise: {device.read_noise.kind.replace('_', '-')}", fontsize="medium")
+    return figure
+
+
+def plot_fit(fit: DeviceFit) -> Figure:
+    """Draw measured errors beside those of the fitted device, and, where measured, read noise and drift."""
+    panels = 2 + bool(fit.reading) + (fit.drift is not None)
+    figure = Figure(figsize=(4.3 * panels, 3.8), layout="constrained")
+    axes = list(figure.subplots(1, panels))
+    device = fit.device()
+    simulated = _simulated(fit, device)
+    _errors(axes[0], fit, simulated)
+    _distribution(axes[1], fit, simulated)
+    if fit.reading:
+        _reading(axes[2], fit, device)
+    if fit.drift is not None:
+        _drift(axes[-1], fit)
+    return figure
+
+
+def _simulated(fit: DeviceFit, device: Device) -> tuple[FloatArray, FloatArray]:
+    """Return targets, those of the measured devices again and again, and errors of the fitted device [uS]."""
+    times = max(1, -(-_MOST_POINTS // fit.target.size))
+    target = np.tile(fit.target, times)
+    return target, program(device, target, np.random.default_rng(_SEED)).g - target
+
+
+def _errors(axes: Axes, fit: DeviceFit, simulated: tuple[FloatArray, FloatArray]) -> None:
+    shown = slice(None, None, max(1, fit.target.size // _MOST_POINTS))
+    targets = np.unique(fit.target)
+    if targets.size > 1 and np.unique(fit.target, return_counts=True)[1].min() > 1:
+        _band(axes, *simulated, "fitted")
+        std = [fit.error[fit.target == value].std() for value in targets]
+        axes.plot(targets, std, "o", color=_ORANGE, ms=4, zorder=3, label="measured, +- standard deviation")
+        axes.plot(targets, -np.array(std), "o", color=_ORANGE, ms=4, zorder=3)
+    else:
+        axes.plot(*(part[:_MOST_POINTS] for part in simulated), ",", color=_BLUE, alpha=0.3, label="fitted")
+    axes.plot(fit.target[shown], fit.error[shown], ".", color=_GREY, ms=2.5, alpha=0.5, zorder=1, label="measured")
+    _label_errors(axes, f"{fit.programming[0].kind.replace('_', '-')}, {fit.target.size} devices")
+
+
+def _distribution(axes: Axes, fit: DeviceFit, simulated: tuple[FloatArray, FloatArray]) -> None:
+    for values, colour, width, label in (
+        (fit.error, _ORANGE, 2.5, "measured"),
+        (simulated[1], _BLUE, 1.0, "fitted"),
+    ):
+        axes.plot(np.sort(values), np.linspace(0.0, 1.0, values.size), color=colour, lw=width, label=label)
+    axes.set(xlabel="programming error (uS)", ylabel="part of the devices below")
+    axes.set_title("all targets", fontsize="medium")
+    axes.grid(color="#EEEEEE")
+    axes.legend(fontsize=8)
+
+
+def _reading(axes: Axes, fit: DeviceFit, device: Device) -> None:
+    mean, variance, freedom = read_groups(fit.measurements)
+    g = np.linspace(max(mean.min(), 0.0), mean.max(), 201)
+    axes.plot(mean, np.sqrt(variance), ".", color=_GREY, ms=3, label=f"{int(np.median(freedom)) + 1} reads a device")
+    axes.plot(g, device.read_noise.std(g), color=_BLUE, label=f"fitted, {fit.reading[0].kind}")
+    axes.set(xlabel="conductance (uS)", ylabel="standard deviation of reads (uS)", ylim=(0, None))
+    axes.set_title("read noise", fontsize="medium")
+    axes.grid(color="#EEEEEE")
+    axes.legend(fontsize=8)
+
+
+def _drift(axes: Axes, fit: DeviceFit) -> None:
+    data, drift = fit.measurements, fit.drift
+    assert data.time is not None
+    assert drift is not None
+    usable = (data.time > 0.0) & (data.measured > 0.0)
+    for number in np.unique(data.device[usable])[:_MOST_LINES]:
+        own = usable & (data.device == number)
+        times = np.unique(data.time[own])
+        g = np.array([data.measured[own & (data.time == time)].mean() for time in times])
+        axes.plot(times, g / g[0], color=_GREY, lw=0.6, alpha=0.6)
+    times = np.geomspace(drift.t_0, drift.last, 50)
+    axes.plot(times, (times / drift.t_0) ** -drift.nu, color=_BLUE, label=f"nu = {drift.nu:.3g}")
+    for sign in (-1.0, 1.0):
+        axes.plot(times, (times / drift.t_0) ** -(drift.nu + sign * drift.nu_std), color=_BLUE, lw=0.8, ls="--")
+    axes.set(xscale="log", xlabel="time since programming (s)", ylabel="conductance over that at first")
+    axes.set_title(f"drift, {drift.devices} devices", fontsize="medium")
+    axes.grid(color="#EEEEEE")
+    axes.legend(fontsize=8)
+
+
+def _band(axes: Axes, target: FloatArray, error: FloatArray, label: str) -> None:
+    """Draw the middle 95 % of errors and their standard deviation against the target."""
+    targets = np.unique(target)
+    parts = [error[target == value] for value in targets]
+    low, high = (np.array([np.quantile(part, q) for part in parts]) for q in (0.025, 0.975))
+    axes.fill_between(targets, low, high, label=f"{label}, 95 %", **_BAND)
+    std = np.array([part.std() for part in parts])
+    axes.plot(targets, std, color=_BLUE, lw=1.0, label=f"{label}, +- standard deviation")
+    axes.plot(targets, -std, color=_BLUE, lw=1.0)
+
+
+def _label_errors(axes: Axes, title: str) -> None:
+    axes.set(xlabel="target (uS)", ylabel="programming error (uS)")
+    axes.set_title(title, fontsize="medium")
+    axes.grid(color="#EEEEEE")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
+    axes.legend(fontsize=7, loc="upper center", ncols=2)
+
+
+def _tries(axes: Axes, tries: FloatArray | Any, failed: float) -> None:
+    # The last few long searches would stretch the axis; the last bar holds them.
+    most = int(np.quantile(tries, 0.995)) + 1
+    axes.hist(np.minimum(tries, most), bins=[k - 0.5 for k in range(most + 2)], color=_BLUE, density=True)
+    axes.axvline(float(np.mean(tries)), color=_ORANGE, label=f"mean {np.mean(tries):.2f}; failed {100 * failed:.2g} %")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="pulses of a device (last bar: and more)", ylabel="part of the devices")
+    axes.set_title("tries of the write-verify loop", fontsize="medium")
+    axes.legend(fontsize=8)
