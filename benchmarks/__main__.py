@@ -65,7 +65,7 @@ def _write(asked: argparse.Namespace, results: dict[str, Any]) -> None:
     if asked.json is not None:
         write_atomically(asked.json, (json.dumps(results, indent=1) + "\n").encode())
     if asked.figure is not None:
-        from benchmarks.figure import draw # Matplotlib takes its time to import
+        from benchmarks.figure import draw  # Matplotlib takes its time to import
 
         write_atomically(asked.figure, draw(results))
     if asked.docs is not None:
