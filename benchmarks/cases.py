@@ -1,6 +1,6 @@
 """The table of cases: it feeds ``python -m benchmarks``, the tests and the page docs/performance.md."""
 
-from benchmarks import checks
+from benchmarks import checks, wire_cases
 from benchmarks.arrays import PART
 from benchmarks.table import Bar, Case, Contender
 
@@ -15,8 +15,7 @@ _NOISY_PRODUCT = Case(
         Contender("memramp", "memramp", "noisy_product"),
         Contender("memramp, the noisy product alone", "memramp", "noisy_read", note="without converters"),
         Contender("NumPy sgemm", "memramp", "sgemm", note="the product alone, no noise, no converters"),
-        Contender("aihwkit, exact noise", "aihwkit", "noisy_product", {"tile": "inference"}, note="compiled tile"),
-        Contender("aihwkit, exact noise, torch tile", "aihwkit", "noisy_product", {"tile": "torch"}),
+        Contender("aihwkit, exact noise", "aihwkit", "noisy_product"),
         Contender("a draw a device, compiled", "memramp", "per_device_compiled", note="memramp's generator"),
         Contender("a draw a device, NumPy", "memramp", "per_device_numpy", share=1.0 / PART),
     ),
@@ -39,8 +38,7 @@ _KEYWORD_LSTM = Case(
     contenders=(
         Contender("memramp", "memramp", "keyword_lstm"),
         Contender(_DIGITAL, "torch", "lstm", {"inputs": 40, "hidden": 32}),
-        Contender("aihwkit, exact noise", "aihwkit", "lstm", {"tile": "inference"}, note="no NL-ADC"),
-        Contender("aihwkit, exact noise, torch tile", "aihwkit", "lstm", {"tile": "torch"}, note="no NL-ADC"),
+        Contender("aihwkit, exact noise", "aihwkit", "lstm", {"inputs": 40, "hidden": 32}, note="no NL-ADC"),
     ),
     bars=(
         Bar("at most 5 x the time of torch's digital LSTM", "memramp", 5.0, _DIGITAL),
@@ -135,6 +133,61 @@ def _cold_start(what: str, title: str) -> Case:
     )
 
 
+def _wires(size: int) -> Case:
+    rivals = ("badcrossbar, 1 input", "badcrossbar, 16 inputs")
+    return Case(
+        name=f"wires_{size}",
+        title=f"exact wires: {size} x {size} devices of 2.5 to 250 kohm, 1 ohm a cell, currents of all columns",
+        sizes={"size": size, "inputs": 1},
+        small={"size": 6, "inputs": 1},
+        contenders=(
+            Contender("memramp, 1 input", "memramp", "wires"),
+            Contender(rivals[0], "badcrossbar", "wires"),
+            Contender("memramp, 16 inputs", "memramp", "wires", {"inputs": 16}),
+            Contender(rivals[1], "badcrossbar", "wires", {"inputs": 16}),
+        ),
+        bars=(
+            Bar("1 input: at least 100 x faster than badcrossbar", "memramp, 1 input", 100.0, rivals[0], True),
+            Bar("16 inputs: at least 20 x faster than badcrossbar", "memramp, 16 inputs", 20.0, rivals[1], True),
+            Bar("outputs within 1e-9 of full scale", "memramp, 1 input", 1e-9, rivals[0], value="outputs"),
+        ),
+        check=checks.wires,
+        items=lambda _: 1,
+        unit="solutions",
+        one_thread=True,
+        rounds=5,
+        available=wire_cases.available,
+    )
+
+
+_WIRES_FOLD = Case(
+    name="wires_fold",
+    title="exact wires: the effective conductance matrix of 256 x 256 devices",
+    sizes={"size": 256},
+    small={"size": 6},
+    contenders=(Contender("memramp", "memramp", "wires_fold"),),
+    bars=(Bar("under 2 s", "memramp", 2.0),),
+    check=checks.wires_fold,
+    items=lambda _: 1,
+    unit="matrices",
+    rounds=5,
+    available=wire_cases.available,
+)
+
+_WIRES_LARGE = Case(
+    name="wires_1024",
+    title="exact wires: 1,024 x 1,024 devices, too many for a sparse LU in this memory and time",
+    sizes={"size": 1024, "inputs": 1},
+    small={"size": 6, "inputs": 1},
+    contenders=(Contender("memramp, 1 input", "memramp", "wires"),),
+    check=checks.wires,
+    items=lambda _: 1,
+    unit="solutions",
+    one_thread=True,
+    rounds=5,
+    available=wire_cases.available,
+)
+
 CASES = (
     _NOISY_PRODUCT,
     _KEYWORD_LSTM,
@@ -142,6 +195,9 @@ CASES = (
     _LARGE_STEP,
     _PROGRAMMING,
     _RAMP_YIELD,
+    *(_wires(size) for size in (64, 128, 256, 512)),
+    _WIRES_FOLD,
+    _WIRES_LARGE,
     _cold_start("keywords", "memramp run kws.yaml, one chip"),
     _cold_start("circuit", "the same, in a circuit, analog read-out, varied read noise: all that can be compiled"),
     _cold_start("ramps", "memramp run ramp_calibration.yaml"),

@@ -14,6 +14,8 @@ from benchmarks.arrays import NoisyProduct, Programming
 from benchmarks.cold_start import child
 from benchmarks.columns import CALIBRATIONS, SIGMA, column_yield
 from benchmarks.networks import LargeStep, keyword_network, random_features
+from benchmarks.wire_cases import dense_solution, fold_wires, solve_wires
+from benchmarks.wire_data import wire_data
 from memramp.devices import ConstantNoise, load_preset
 from memramp.models.lstm import dense
 from memramp.peripherals import Converter, design_ramp, inl_dnl, program_ramp
@@ -109,6 +111,22 @@ def ramp_yield() -> None:
         found = column_yield(many, name)
         spread = float(np.std(worst)) * np.sqrt(1.0 / few + 1.0 / many)
         assert abs(np.mean(worst) - found.mean_of_max) < SIGMAS * spread, name
+
+
+def wires() -> None:
+    """Check that currents are those of Kirchhoff's law at every node, solved in one dense system."""
+    g, v = wire_data(9, 3)
+    expected = dense_solution(g, v)
+    currents, residual = solve_wires(g, v)
+    np.testing.assert_allclose(currents, expected, rtol=0.0, atol=1e-9 * np.abs(expected).max())
+    assert residual < 1e-9
+
+
+def wires_fold() -> None:
+    """Check that the effective conductances give the currents of the dense system, for any inputs."""
+    g, v = wire_data(9, 3)
+    expected = dense_solution(g, v)
+    np.testing.assert_allclose(v @ fold_wires(g), expected, rtol=0.0, atol=1e-9 * np.abs(expected).max())
 
 
 def cold_start() -> None:

@@ -84,6 +84,8 @@ def _case(case: Case, threads: Sequence[int], workers: Workers, quick: bool, not
         note(f"{case.name}, {_count(count)}")
         rows += _turns(case, sizes, count, workers, quick)
     verdicts = [judge(bar, rows, count) for bar in case.bars for count in counts]
+    for row in rows:
+        row["values"] = {name: value for name, value in row.get("values", {}).items() if not isinstance(value, list)}
     about = {"name": case.name, "title": case.title, "sizes": dict(sizes), "items": case.items(sizes)}
     return about | {"unit": case.unit, "rows": rows, "bars": [] if quick else verdicts}
 
@@ -148,6 +150,9 @@ def judge(bar: Bar, rows: Sequence[dict[str, Any]], threads: int) -> dict[str, A
     problem = own.get("problem") or (rival or {}).get("problem")
     if problem:
         return verdict | {"problem": problem}
+    if bar.value and rival:
+        difference = bar.difference(own["values"][bar.value], rival["values"][bar.value])
+        return verdict | {"ratio": difference, "met": bar.met(difference)}
     ratio, best = (bar.ratio(own[key], rival[key] if rival else None) for key in ("median", "best"))
     return verdict | {"ratio": ratio, "ratio_of_best": best, "met": bar.met(ratio)}
 

@@ -1,9 +1,10 @@
 """IBM's Analog Hardware Acceleration Kit, https://github.com/IBM/aihwkit: the same work by its analog tiles.
 
 Read noise of every device at every read is its output-referred weight noise ``w_noise`` of the type ADDITIVE_CONSTANT:
-one draw an output with the deviation ``w_noise * |x|``, which is exact for it as it is for memramp. Everything else
-that its defaults add (output noise, input noise, bound and noise management) is switched off, so that it does no more
-work than was asked for.
+one draw an output with the deviation ``w_noise * |x|``, which is exact for it as it is for memramp. (Only its compiled
+tile has it; its tile in plain torch refuses it, and its weight modifier draws once a batch.) Everything else that its
+defaults add (output noise, input noise, bound and noise management) is switched off, so that it does no more work than
+was asked for.
 
 Run by `benchmarks.workers`, see `benchmarks.protocol`; imports nothing of memramp.
 """
@@ -25,11 +26,11 @@ def load() -> dict[str, str]:
     return {"aihwkit": aihwkit.__version__, "torch of aihwkit": torch.__version__}
 
 
-def _config(tile: str, bits: int | None) -> Any:
-    from aihwkit.simulator.configs import InferenceRPUConfig, TorchInferenceRPUConfig
+def _config(bits: int | None) -> Any:
+    from aihwkit.simulator.configs import InferenceRPUConfig
     from aihwkit.simulator.parameters.enums import BoundManagementType, NoiseManagementType, WeightNoiseType
 
-    config = {"inference": InferenceRPUConfig, "torch": TorchInferenceRPUConfig}[tile]()
+    config = InferenceRPUConfig()
     step = -1.0 if bits is None else 1.0 / (2**bits - 2)
     config.mapping.max_input_size = config.mapping.max_output_size = 0  # one tile, whatever the size
     io = config.forward
@@ -40,12 +41,12 @@ def _config(tile: str, bits: int | None) -> Any:
     return config
 
 
-def noisy_product(rows: int, cols: int, batch: int, tile: str) -> Work:
+def noisy_product(rows: int, cols: int, batch: int) -> Work:
     """Return a batch through a tile: 8-bit inputs and outputs, read noise of the weights at each read."""
     import torch
     from aihwkit.nn import AnalogLinear
 
-    layer = AnalogLinear(rows, cols, bias=False, rpu_config=_config(tile, 8)).eval()
+    layer = AnalogLinear(rows, cols, bias=False, rpu_config=_config(8)).eval()
     x = torch.rand(batch, rows) * 2 - 1
 
     def run() -> None:
@@ -55,13 +56,13 @@ def noisy_product(rows: int, cols: int, batch: int, tile: str) -> Work:
     return run
 
 
-def lstm(inputs: int, hidden: int, steps: int, batch: int, tile: str) -> Work:
+def lstm(inputs: int, hidden: int, steps: int, batch: int) -> Work:
     """Return a batch of sequences through an analog LSTM, inputs and hidden state in one tile; floating activations."""
     import torch
     from aihwkit.nn import AnalogRNN
     from aihwkit.nn.modules.rnn.cells import AnalogLSTMCellCombinedWeight
 
-    network = AnalogRNN(AnalogLSTMCellCombinedWeight, inputs, hidden, bias=True, rpu_config=_config(tile, None)).eval()
+    network = AnalogRNN(AnalogLSTMCellCombinedWeight, inputs, hidden, bias=True, rpu_config=_config(None)).eval()
     x = torch.rand(steps, batch, inputs) * 2 - 1
 
     def run() -> None:
@@ -77,7 +78,7 @@ def programming(rows: int, cols: int, times: int) -> Work:
     from aihwkit.inference import PCMLikeNoiseModel
     from aihwkit.nn import AnalogLinear
 
-    config = _config("inference", None)
+    config = _config(None)
     config.noise_model = PCMLikeNoiseModel(g_max=25.0)
     tile = next(AnalogLinear(rows, cols, bias=False, rpu_config=config).eval().analog_tiles())
     target = tile.get_weights()[0].clone()

@@ -46,34 +46,41 @@ def case_rows(case: dict[str, Any]) -> list[list[str]]:
     return [row_cells(row, case, firsts.get(row["threads"])) for row in case["rows"]]
 
 
-def verdict_text(verdict: dict[str, Any]) -> str:
-    """Return one bar and whether it is met."""
-    at = f"{verdict['threads']} thread" + ("s" if verdict["threads"] > 1 else "")
+def verdict_cells(verdict: dict[str, Any]) -> list[str]:
+    """Return a bar, threads, what was measured, the same of the best times, and whether it is met."""
+    start = [verdict["text"], str(verdict["threads"])]
     if "problem" in verdict:
-        return f"{verdict['text']}, {at}: not judged, {verdict['problem']}"
-    numbers = f"{_digits(verdict['ratio'])}{verdict['unit']} (of the best times {_digits(verdict['ratio_of_best'])})"
-    return f"{verdict['text']}, {at}: {'met' if verdict['met'] else 'NOT MET'}, {numbers}"
+        return [*start, verdict["problem"], "", "not judged"]
+    numbers = [
+        _digits(verdict[key]) + verdict["unit"] if key in verdict else "" for key in ("ratio", "ratio_of_best")
+    ]
+    return [*start, *numbers, "met" if verdict["met"] else "**not met**"]
+
+
+def verdict_text(verdict: dict[str, Any]) -> str:
+    """Return the same as a line of text."""
+    bar, threads, measured, best, met = verdict_cells(verdict)
+    at = f"{bar}, {threads} thread" + ("s" if threads != "1" else "")
+    return f"{at}: {met.replace('**', '').upper()}, {measured}" + (f" (of the best times {best})" if best else "")
 
 
 def values_text(case: dict[str, Any]) -> list[str]:
     """Return what the work itself told, one line a contender that told something."""
     lines = []
     for row in case["rows"]:
-        told = ", ".join(f"{name} {value:.4g}" for name, value in row.get("values", {}).items())
+        told = ", ".join(f"{name} {value:.4g}" for name, value in row["values"].items())
         if told:
             lines.append(f"{row['contender']}, {row['threads']} threads: {told}")
     return lines
 
 
-def limit_lines(results: Results) -> list[str]:
-    """Return the machine's limits, one line each."""
-    lines = []
-    for name in next(iter(results["limits"].values())):
-        each = {threads: found[name] for threads, found in results["limits"].items()}
-        about = next(iter(each.values()))
-        rates = ", ".join(f"{found['best']:.3g} on {threads}" for threads, found in each.items())
-        lines.append(f"{name}: {rates} threads [{about['unit']}], {about['text']}")
-    return lines
+def limit_rows(results: Results) -> list[list[str]]:
+    """Return the machine's limits: name, best rate at each number of threads, unit, explanation."""
+    rows = []
+    for name, about in next(iter(results["limits"].values())).items():
+        rates = [_digits(found[name]["best"]) for found in results["limits"].values()]
+        rows.append([name, *rates, about["unit"], about["text"]])
+    return rows
 
 
 def terminal(results: Results) -> Iterable[str]:
@@ -85,7 +92,9 @@ def terminal(results: Results) -> Iterable[str]:
         yield f"not installed: {library} ({why})"
     if results["quick"]:
         yield "quick: small sizes, one repetition; these times mean nothing"
-    yield from limit_lines(results)
+    for name, *rates, unit, text in limit_rows(results):
+        at = ", ".join(f"{rate} on {threads}" for rate, threads in zip(rates, results["threads"], strict=True))
+        yield f"{name}: {at} threads [{unit}], {text}"
     for case in results["cases"]:
         yield f"\n{case['name']}: {case['title']}"
         if results["quick"]:

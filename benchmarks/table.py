@@ -1,6 +1,6 @@
 """What a case is: contenders that do the same work, the sizes, the bars to be met, and the check of what is timed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,8 +52,16 @@ class Bar:
     excess: bool = False
     """The judged takes at most `limit` seconds more than the rival."""
 
+    value: str = ""
+    """Not the time is judged but this list of numbers: its largest difference from the rival's, relative to the
+    largest of the rival's."""
+
+    def difference(self, own: Sequence[float], rival: Sequence[float]) -> float:
+        """Return what is compared with `limit` where a value is judged."""
+        return max(abs(a - b) for a, b in zip(own, rival, strict=True)) / max(map(abs, rival))
+
     def ratio(self, own: float, rival: float | None) -> float:
-        """Return the number that is compared with `limit`."""
+        """Return what is compared with `limit` where times are judged."""
         if rival is None:
             return own
         if self.excess:
@@ -63,6 +71,8 @@ class Bar:
     @property
     def unit(self) -> str:
         """Unit of that number."""
+        if self.value:
+            return ""
         return " s" if self.against is None or self.excess else " x"
 
     def met(self, ratio: float) -> bool:

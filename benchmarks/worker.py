@@ -29,12 +29,13 @@ def load() -> dict[str, str]:
 
 def works() -> dict[str, Prepare]:
     """Return what memramp's worker can do, by name."""
-    from benchmarks import arrays, cold_start, columns, limits, networks
+    from benchmarks import arrays, cold_start, columns, limits, networks, wire_cases
 
     found = (
         arrays.noisy_product, arrays.noisy_read, arrays.sgemm, arrays.per_device_compiled, arrays.per_device_numpy,
         arrays.programming, networks.keyword_lstm, networks.keyword_scores, networks.large_step, columns.ramp_yield,
-        columns.normal_draws, cold_start.cold_start, limits.product, limits.triad, limits.normals,
+        columns.normal_draws, wire_cases.wires, wire_cases.wires_fold, cold_start.cold_start,
+        limits.product, limits.triad, limits.normals,
     )  # fmt: skip
     return {work.__name__: work for work in found}
 

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.cases import CASES
+from benchmarks.docs import PLACE, TEMPLATE
 from benchmarks.measure import judge
 from benchmarks.protocol import repeat
 from benchmarks.report import seconds, terminal
@@ -120,3 +121,63 @@ def test_the_peers_scripts_import_neither_the_peer_nor_memramp():
 
     assert "memramp" not in vars(benchmarks.peer_torch)
     assert "aihwkit" not in sys.modules
+
+
+def full(results):
+    """Return results as a full run writes them, with a bar that is met, one that is not, and one not judged."""
+    content = json.loads(results.read_text()) | {"quick": False}
+    content["unavailable"] = [{"name": "wires_64", "why": "no wires"}]
+    at = {"threads": 1, "limit": 3.0}
+    bars = [
+        at | {"text": "at most 3 x", "unit": " x", "ratio": 2.0, "ratio_of_best": 1.9, "met": True},
+        at | {"text": "within 1e-9", "unit": "", "ratio": 1e-8, "met": False},
+        at | {"text": "at least 5 x", "unit": " x", "problem": "aihwkit is not installed"},
+    ]
+    content["cases"][0]["bars"] = bars
+    return content
+
+
+def test_the_page_holds_the_cases_and_tells_what_is_not_there(results, tmp_path):
+    source, target = tmp_path / "full.json", tmp_path / "page.md"
+    source.write_text(json.dumps(full(results)))
+    assert command.main(["--from", str(source), "--docs", str(target)]) == 0
+    text = target.read_text()
+    assert "{{" not in text
+    assert "| ramp_yield | at most 3 x | 1 | 2 x | 1.9 x | met |" in text
+    assert "| ramp_yield | within 1e-9 | 1 | 1e-08 |  | **not met** |" in text
+    assert "| ramp_yield | at least 5 x | 1 | aihwkit is not installed |  | not judged |" in text
+    assert "*wires_64: no wires.*" in text
+    assert "*noisy_product: not measured in this run.*" in text
+
+
+def test_the_terminal_tells_the_same_verdicts(results):
+    lines = list(terminal(full(results)))
+    assert "  at most 3 x, 1 thread: MET, 2 x (of the best times 1.9 x)" in lines
+    assert "  within 1e-9, 1 thread: NOT MET, 1e-08" in lines
+    assert "  at least 5 x, 1 thread: NOT JUDGED, aihwkit is not installed" in lines
+
+
+def test_no_page_is_made_of_a_quick_run(results, tmp_path, capsys):
+    assert command.main(["--from", str(results), "--docs", str(tmp_path / "page.md")]) == 2
+    assert "--docs: these results are those of --quick" in capsys.readouterr().err
+    assert not (tmp_path / "page.md").exists()
+
+
+def test_the_template_has_a_place_for_every_case():
+    places = {name for kind, name in PLACE.findall(TEMPLATE.read_text()) if kind == "case"}
+    assert places == {case.name for case in CASES}
+
+
+def test_the_figure_is_a_png(results, tmp_path):
+    file = tmp_path / "figure.png"
+    assert command.main(["--from", str(results), "--figure", str(file)]) == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_values_are_judged_by_their_largest_difference():
+    bar = Bar("", "a", 1e-9, "b", value="outputs")
+    own = {"contender": "a", "threads": 1, "values": {"outputs": [1.0, -2.0 + 4e-9]}}
+    rival = {"contender": "b", "threads": 1, "values": {"outputs": [1.0, -2.0]}}
+    verdict = judge(bar, [own, rival], 1)
+    assert verdict["ratio"] == pytest.approx(2e-9)
+    assert verdict["met"] is False
