@@ -30,11 +30,13 @@ class ProgrammedArray:
     """
 
     devices: Devices
-    """Conductances at the time of the read, by plane of devices, see `memramp.crossbar.mapping.Plane`; where there are
-    wires, what counts through them [uS]."""
+    """Conductances at the time of the read, by plane of devices, see `memramp.crossbar.mapping.Plane` [uS]."""
+
+    effective: Devices
+    """What of them counts through the wires, see `memramp.crossbar.wired.through_wires` [uS]."""
 
     fluctuations: Fluctuations
-    """What they do between reads, by plane."""
+    """What they do between reads, as the columns see it, by plane."""
 
     share: FloatArray | None
     """By how much each device counts more than it should because of its array's capacitor; None: 1, [rows, cols]."""
@@ -207,7 +209,7 @@ class ProgrammedArray:
 
     def _read_once(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:
         pulses = x[:, np.newaxis]
-        read = {name: self.fluctuations[name].read(g, pulses, rng) for name, g in self.devices.items()}
+        read = {name: self.fluctuations[name].read(g, pulses, rng) for name, g in self.effective.items()}
         charge = effective_weights(read, self.mapped, self.tiling)
         if self.share is not None:
             charge = charge * self.share

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
 from memramp.crossbar.tiling import TileConfig, Tiling, tile_matrix
+from memramp.crossbar.wires import WireConfig
 from memramp.devices import Device
 from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
@@ -82,6 +83,9 @@ class CrossbarConfig(StrictModel):
     tile: TileConfig = TileConfig()
     """Size of the physical arrays."""
 
+    wires: WireConfig = WireConfig()
+    """Resistances of the wires of each physical array; none by default."""
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.noise_on == "used_side" and self.mapping != "differential":
@@ -93,8 +97,10 @@ class CrossbarConfig(StrictModel):
         return self
 
     def ideal(self) -> "CrossbarConfig":
-        """Return the same mapping onto arrays without errors of their own."""
-        return self.model_copy(update={"tile": self.tile.model_copy(update={"mismatch": 0.0})})
+        """Return the same mapping onto arrays without errors of their own and with perfect wires."""
+        return self.model_copy(
+            update={"tile": self.tile.model_copy(update={"mismatch": 0.0}), "wires": WireConfig()}
+        )
 
 
 Devices = Mapping[str, FloatArray]

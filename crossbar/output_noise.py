@@ -89,7 +89,8 @@ def output_noise(fluctuations: Fluctuations, mapped: Mapped) -> OutputNoise:
 def _toggles(telegraph: Telegraph | None, columns: int, first: int, factor: FloatArray) -> Toggles:
     if telegraph is None:
         empty = np.empty(0)
-        return Toggles(empty.astype(np.int32), empty.astype(np.int32), empty.astype(np.float32), empty.astype(np.float32))
+        places, numbers = empty.astype(np.int32), empty.astype(np.float32)
+        return Toggles(places, places, numbers, numbers)
     row, column = np.divmod(telegraph.indices, columns)
     delta = (telegraph.delta * factor[column]).astype(np.float32)
     return Toggles(

@@ -9,6 +9,7 @@ from memramp.crossbar.array import ProgrammedArray
 from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, map_weights, tiling_of
 from memramp.crossbar.output_noise import Fluctuations, OutputNoise, effective_weights, output_noise
 from memramp.crossbar.tiling import Tiling
+from memramp.crossbar.wired import through_wires
 from memramp.devices import Device, Fluctuation, Programmed, ReadConditions, Telegraph, program
 from memramp.devices.fluctuation import DEFAULT_CONDITIONS
 from memramp.devices.noise import FloatArray
@@ -132,13 +133,18 @@ def _array(
 ) -> ProgrammedArray:
     toggle_rng, join_rng = rng.spawn(2)
     fluctuations = _fluctuations(devices, config, device, toggle_rng, reading)
-    weights, noise = effective_weights(devices, mapped, tiling), output_noise(fluctuations, mapped)
+    effective = devices
+    if not config.wires.ideal:
+        effective, factors = through_wires(devices, tiling, config)
+        fluctuations = {name: found.scaled(factors[name]) for name, found in fluctuations.items()}
+    weights, noise = effective_weights(effective, mapped, tiling), output_noise(fluctuations, mapped)
     share = None
     if tiling.join == "charge" and config.tile.mismatch > 0.0:
         share = _shares(mapped.shape, tiling, config.tile.mismatch, join_rng)
         weights, noise = weights * share, _shared_out(noise, share)
     return ProgrammedArray(
         devices=devices,
+        effective=effective,
         fluctuations=fluctuations,
         share=share,
         w_eff=weights.astype(np.float32),

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 import numpy as np
-from memramp.crossbar.wires import WireConfig, effective_conductance, noise_factors
 
 from memramp.crossbar.mapping import REFERENCE, CrossbarConfig, Devices
 from memramp.crossbar.tiling import Tiling
+from memramp.crossbar.wire_fold import effective_conductance, noise_factors
 from memramp.devices.noise import FloatArray
 
 
 def through_wires(
-    devices: Devices, tiling: Tiling, config: CrossbarConfig, wires: WireConfig
+    devices: Devices, tiling: Tiling, config: CrossbarConfig
 ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Return what devices count for through the wires of their arrays.
 
@@ -24,22 +24,26 @@ def through_wires(
     tiling, config : Tiling, CrossbarConfig
         How they lie in physical arrays: side by side, output by output, with the reference column last; or each plane
         in an array of its own.
-    wires : WireConfig
-        Resistances of the wires.
 
     Returns
     -------
     effective : dict
         Effective conductances by plane [uS].
     factors : dict
-        By what the read noise of each device is multiplied on its way to its own column, to first order, by plane.
+        By what the standard deviation of each device's read noise is multiplied on its way to its own column, to first
+        order, by plane.
+
+    Raises
+    ------
+    InputError
+        The circuit was not solved, or needs more memory than there is.
     """
     effective = {name: np.empty_like(g) for name, g in devices.items()}
     factors = {name: np.empty_like(g) for name, g in devices.items()}
     for places in _arrays(devices, tiling, config):
         g = _side_by_side(devices, places)
-        _spread(effective_conductance(g, wires), places, effective)
-        _spread(noise_factors(g, wires), places, factors)
+        _spread(effective_conductance(g, config.wires), places, effective)
+        _spread(np.sqrt(noise_factors(g, config.wires)), places, factors)
     return effective, factors
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import model_validator
 
 from memramp.config import StrictModel
-from memramp.crossbar.wire_network import Lines, build_network, check_memory, check_voltages, device_share
+from memramp.crossbar.wire_network import Lines, build_network, check_voltages, device_share
 from memramp.crossbar.wire_solver import DEFAULT_TOLERANCE, FloatArray, IntArray, NotConvergedError, solve_network
 from memramp.quantities import Ohms
 

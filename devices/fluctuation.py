@@ -100,6 +100,14 @@ class Fluctuation:
             telegraph=None if not parts else parts[0] if len(parts) == 1 else parts[0].joined(parts[1]),
         )
 
+    def scaled(self, factor: FloatArray) -> "Fluctuation":
+        """Return the fluctuation of devices that each count for so much, of their shape."""
+        toggling = self.telegraph
+        if toggling is not None:
+            delta = toggling.delta * factor.reshape(-1)[toggling.indices]
+            toggling = Telegraph(toggling.indices, delta, toggling.duty)
+        return Fluctuation(self.held * factor, self.white * factor, toggling)
+
     def variance(self, x: ArrayLike = 1.0) -> FloatArray:
         """Return the variance of each device's charge between reads.
 

@@ -83,8 +83,8 @@ def with_circuit(
             "since each part would clip before the sum"
         )
     around = environment or EnvironmentConfig()
-    weights, ramp = around.factors(circuit.v_read, circuit.temperature, tracks=converter.reference.tracks, curves=curves)
     reference, comparator = converter.reference, circuit.comparator
+    weights, ramp = around.factors(circuit.v_read, circuit.temperature, tracks=reference.tracks, curves=curves)
     c_ramp = circuit.c_fb if reference.v_per_us is None else circuit.ramp_capacitor(reference.v_per_us, scale_us)
     data_gain, ramp_gain = circuit.gain_factor(circuit.c_fb), circuit.gain_factor(c_ramp * parts)
     volts = circuit.volts_per_unit(scale_us) * weights * data_gain / parts

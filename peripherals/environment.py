@@ -46,7 +46,8 @@ class EnvironmentConfig(StrictModel):
         F(v_read) / F(nominal v_read) * (1 + temperature_coefficient (temperature - nominal temperature)) * drift
         drift: float = (max(t_inference, t_0) / t_0)^-nu
 
-    with the nominal values of the ``circuit`` block and the curve F of the devices, F(V) = V where it is linear. At t_inference = 0, and up to t_0, the programmed state is read.
+    with the nominal values of the ``circuit`` block and the curve F of the devices, F(V) = V where it is linear. At
+    t_inference = 0, and up to t_0, the programmed state is read.
     """
 
     v_read: Annotated[Volts, Field(ge=1e-6, le=100.0)] | None = None

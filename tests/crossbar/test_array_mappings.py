@@ -5,6 +5,7 @@ import pytest
 
 from memramp.config import validate
 from memramp.crossbar import CrossbarConfig, program_array
+from memramp.crossbar.wires import solve
 from memramp.devices import Device, resolve_device
 from memramp.errors import InputError
 
@@ -126,3 +127,47 @@ def test_the_default_range_of_partial_sums_covers_four_standard_deviations():
     joined = array(tile={"rows": 5, "tall": "digital"})
     spread = max(np.sqrt((W[rows] ** 2).sum(axis=0) / 3.0).max() for rows in (slice(0, 5), slice(5, 10), slice(10, 13)))
     assert joined.partial.lsb * joined.partial.top == pytest.approx(4.0 * spread, rel=1e-5)
+
+
+WIRES = {"r_row": 3.0, "r_col": 7.0, "r_source": 11.0, "r_sink": 2.0}
+
+
+@pytest.mark.parametrize("mapping", ["differential", "separate", "offset", "bit_sliced"])
+@pytest.mark.parametrize("tile", [{}, {"rows": 5, "cols": 23, "tall": "charge"}])
+def test_reads_through_wires_are_the_exact_currents_of_the_physical_arrays(mapping, tile):
+    noisy = device(prog_noise={"kind": "constant", "sigma": "3 uS"})
+    wired = array(mapping, noisy, wires=WIRES, tile=tile)
+    planes = [plane.name for plane in wired.mapped.planes]
+    part = wired.tiling.part_of_output
+    expected = np.zeros((len(X), 9))
+    for rows, cols in wired.tiling.blocks():
+        lines = [(name, j) for j in range(cols.start, cols.stop) for name in planes]
+        together = [lines]
+        if mapping == "separate":
+            together = [[line for line in lines if line[0] == name] for name in planes]
+        for bit_lines in together:
+            g = np.stack([wired.devices[name][rows, j] for name, j in bit_lines], axis=1)
+            if "ref" in wired.devices:
+                g = np.concatenate([g, wired.devices["ref"][rows, part[cols.start], None]], axis=1)
+            currents = solve(g, wired.config.wires, X[:, rows].astype(float)).currents
+            for place, (name, j) in enumerate(bit_lines):
+                factor = next(plane.factor[j] for plane in wired.mapped.planes if plane.name == name)
+                expected[:, j] += currents[:, place] * factor
+                if "ref" in wired.devices:
+                    expected[:, j] -= currents[:, -1] * factor
+    np.testing.assert_allclose(wired.multiply(X, KEY), expected, atol=1e-4)
+    assert np.abs(expected - array(mapping, noisy, tile=tile).multiply(X, KEY)).max() > 1e-2
+
+
+def test_wires_of_no_resistance_change_no_bit():
+    noisy = device(prog_noise={"kind": "constant", "sigma": "3 uS"}, read_noise={"kind": "constant", "sigma": "1 uS"})
+    with_wires = array(what=noisy, wires=dict.fromkeys(WIRES, 0.0))
+    np.testing.assert_array_equal(with_wires.multiply(X, KEY), array(what=noisy).multiply(X, KEY))
+
+
+def test_wires_weaken_the_noise_of_devices_far_from_driver_and_sink():
+    noisy = device(read_noise={"kind": "constant", "sigma": "1 uS"})
+    wired = array(what=noisy, w=np.full((30, 30), 1.0), wires={"r_row": 5.0, "r_col": 5.0})
+    held = wired.held_variance
+    assert held[0, -1] == held.min()
+    assert held[-1, 0] == held.max() < array(what=noisy).noise.held_std ** 2

@@ -37,7 +37,7 @@ def test_time_zero_is_the_programmed_state():
 
 
 def test_an_unknown_key_is_no_silent_default():
-    with pytest.raises(InputError, match="unknown key 'read_noise.sigmas'"):
+    with pytest.raises(InputError, match=r"unknown key 'read_noise\.sigmas'"):
         device(read_noise={"kind": "constant", "sigmas": "1 uS"})
     with pytest.raises(InputError, match="unknown device preset 'reram'"):
         load_preset("reram")
