@@ -15,6 +15,7 @@ The compiled loops in `memramp.crossbar.kernels` are shared with the network ker
 """
 
 from memramp.crossbar.array import ProgrammedArray
+from memramp.crossbar.array_faults import ArrayFaults, load_array_faults
 from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, Plane, SliceConfig, map_weights, to_conductances
 from memramp.crossbar.programming import Reading, measured_array, program_array
 from memramp.crossbar.tiling import PartialAdcConfig, TileConfig, Tiling
@@ -34,6 +35,7 @@ from memramp.crossbar.weight_table import (
 )
 
 __all__ = [
+    "ArrayFaults",
     "CrossbarConfig",
     "Devices",
     "Mapped",
@@ -48,6 +50,7 @@ __all__ = [
     "WeightTable",
     "WeightTargets",
     "array_from_readback",
+    "load_array_faults",
     "load_weight_table",
     "map_weights",
     "measured_array",

@@ -1,5 +1,6 @@
 """Writing weights into arrays, and arrays of devices that were measured."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +11,10 @@ from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, map_weight
 from memramp.crossbar.output_noise import Fluctuations, OutputNoise, effective_weights, output_noise
 from memramp.crossbar.tiling import Tiling
 from memramp.crossbar.wired import through_wires
-from memramp.devices import Device, Fluctuation, Programmed, ReadConditions, Telegraph, program
+from memramp.devices import Device, FaultMask, Fluctuation, Programmed, ReadConditions, Telegraph, program
 from memramp.devices.fluctuation import DEFAULT_CONDITIONS
 from memramp.devices.noise import FloatArray
+from memramp.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def program_array(
     rng: np.random.Generator,
     *,
     reading: Reading | None = None,
+    faults: Mapping[str, FaultMask] | None = None,
 ) -> ProgrammedArray:
     """Write weights into an array; programming noise and faults are drawn here, once.
 
@@ -58,6 +61,8 @@ def program_array(
         Source of the draws; each plane of devices, what toggles, and the capacitors have streams of their own.
     reading : Reading or None
         When and how it is read; None: at once, under default conditions.
+    faults : mapping or None
+        Devices that are known to be stuck, by plane; others may be stuck at the device's rates (``noise_on: pair``).
 
     Raises
     ------
@@ -68,13 +73,16 @@ def program_array(
     mapped = map_weights(w, config, device)
     tiling = tiling_of(mapped.shape, config)
     read = reading or Reading()
+    known = faults or {}
     if config.noise_on == "used_side":
+        if known:
+            raise InputError("measured faults are those of single devices, which noise_on 'used_side' does not have")
         devices = _program_used_side(mapped, device, rng, read)
     else:
         targets = mapped.devices(tiling)
         streams = rng.spawn(len(targets))
         devices = {
-            name: read.aged(program(device, target, stream))
+            name: read.aged(program(device, target, stream, faults=known.get(name)))
             for (name, target), stream in zip(targets.items(), streams, strict=True)
         }
     return _array(devices, mapped, tiling, config, device, rng, read)

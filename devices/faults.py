@@ -79,11 +79,32 @@ def load_faults(path: Path, shape: tuple[int, int]) -> FaultMask:
             first = f"first in line {seen[place]}"
             raise InputError(f"{at}: the device of row {place[0]}, col {place[1]} stands twice, {first}")
         seen[place] = line
-        if cells["state"] in _STATES:
-            (off if cells["state"] == "stuck_off" else on)[place] = True
-        else:
-            value[place] = _value(cells, at)
+        put_fault(FaultMask(off, on, value), place, state_of(cells, at))
     return FaultMask(off, on, value)
+
+
+def no_faults(shape: tuple[int, int]) -> FaultMask:
+    """Return a mask without any fault, to be filled with `put_fault`."""
+    return FaultMask(np.zeros(shape, np.bool_), np.zeros(shape, np.bool_), np.full(shape, np.nan))
+
+
+def put_fault(mask: FaultMask, place: tuple[int, int], state: str | float) -> None:
+    """Write a fault into a mask's arrays; `state` as from `state_of`."""
+    if isinstance(state, float):
+        mask.value[place] = state
+    else:
+        (mask.stuck_off if state == "stuck_off" else mask.stuck_on)[place] = True
+
+
+def state_of(cells: dict[str, str], at: str) -> str | float:
+    """Return the column ``state`` of a row: ``stuck_off``, ``stuck_on``, or a conductance [uS].
+
+    Raises
+    ------
+    InputError
+        It is something else; names `at`.
+    """
+    return cells["state"] if cells["state"] in _STATES else _value(cells, at)
 
 
 def _place(cells: dict[str, str], shape: tuple[int, int], at: str) -> tuple[int, int]:

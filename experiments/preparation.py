@@ -8,7 +8,7 @@ from memramp.errors import InputError
 from memramp.experiments.loading import Experiment, Point
 from memramp.models.analog_lstm import program_network
 from memramp.models.checkpoint import Checkpoint, load_checkpoint
-from memramp.models.digital_twin import check_measured
+from memramp.models.digital_twin import check_faults, check_measured
 from memramp.models.hardware import HardwareConfig
 from memramp.models.keyword_data import KeywordSet, TaskConfig, load_keyword_set
 from memramp.streams import Streams
@@ -71,6 +71,7 @@ def _checked_hardware(point: Point, loaded: dict[str, Checkpoint]) -> HardwareCo
             loaded[each] = load_checkpoint(each)
         # A chip without noise takes a moment and meets every limit of the window: weights, ramps, read-out.
         program_network(loaded[name], hardware.ideal(), Streams(0))
+        check_faults(loaded[name], hardware)
         check_measured(loaded[name], hardware, point.config.chips)
     return hardware
 

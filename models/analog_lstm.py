@@ -196,6 +196,7 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
         The ramp or the weights do not fit into the device's window, or the matrix not into the arrays.
     """
     array = program_gates(checkpoint.lstm, hardware, streams)
+    _check_parts(array, hardware)
     layer = AnalogLstm(
         array=array,
         sigmoid=program_converter("sigmoid", hardware, streams, array),
@@ -205,6 +206,14 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
     )
     readout = program_readout(checkpoint.dense, hardware, streams)[0] if hardware.readout == "analog" else None
     return ProgrammedNetwork(checkpoint, layer, readout)
+
+
+def _check_parts(array: ProgrammedArray, hardware: HardwareConfig) -> None:
+    if array.partial is not None and hardware.tanh_c == "nladc":
+        raise InputError(
+            "tanh_c 'nladc' needs a ramp converter, which arrays that are joined in digital ('tile.tall') do not have; "
+            "set tanh_c to 'digital'"
+        )
 
 
 def program_gates(weights: LstmWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:
@@ -230,7 +239,9 @@ def _program_weights(
     measured = measured_weights(name, hardware, weights, rng)
     if measured is not None:
         return measured
-    return program_array(weights, hardware.crossbar, hardware.device, rng, reading=hardware.reading)
+    shape = (weights.shape[0], weights.shape[1])
+    faults = None if hardware.faults is None else hardware.faults.masks(name, shape, hardware.crossbar)
+    return program_array(weights, hardware.crossbar, hardware.device, rng, reading=hardware.reading, faults=faults)
 
 
 def program_converter(

@@ -140,6 +140,24 @@ def measured_weights(
     return array
 
 
+def check_faults(checkpoint: Checkpoint, hardware: HardwareConfig) -> None:
+    """Check that measured faults are those of a network's arrays.
+
+    Raises
+    ------
+    InputError
+        An array or a device that the network does not have; names file and line.
+    """
+    if hardware.faults is None:
+        return
+    shapes = {"lstm": checkpoint.lstm.stacked().shape}
+    if hardware.readout == "analog":
+        shapes["dense"] = checkpoint.dense.stacked().shape
+    hardware.faults.check_names(shapes)
+    for name, (rows, cols) in shapes.items():
+        hardware.faults.masks(name, (rows, cols), hardware.crossbar)
+
+
 def check_measured(checkpoint: Checkpoint, hardware: HardwareConfig, chips: int) -> None:
     """Check that measured devices fit a network, and that further chips would differ from the first.
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, InstanceOf
 
 from memramp.config import StrictModel
-from memramp.crossbar import CrossbarConfig, Reading
+from memramp.crossbar import ArrayFaults, CrossbarConfig, Reading
 from memramp.devices import Device
 from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
@@ -49,6 +49,9 @@ class HardwareConfig(StrictModel):
     measured: InstanceOf[MeasuredNetwork] | None = Field(default=None, exclude=True)
     """Measured devices in place of programmed ones, see `memramp.models.measured_network`."""
 
+    faults: InstanceOf[ArrayFaults] | None = Field(default=None, exclude=True)
+    """Devices of weights that are known to be stuck, of the arrays ``lstm`` and ``dense``."""
+
     designed_for: Device | None = Field(default=None, exclude=True)
     """Devices that the ramps were designed for, where they are others than `devices_of_ramp`."""
 
@@ -66,6 +69,7 @@ class HardwareConfig(StrictModel):
                 "circuit": self.circuit.ideal(),
                 "environment": EnvironmentConfig(),
                 "measured": None,
+                "faults": None,
             }
         )
 

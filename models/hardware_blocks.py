@@ -1,11 +1,12 @@
 """The blocks of a YAML file that describe hardware, shared by experiments and trainings."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
 from memramp.config import StrictModel
-from memramp.crossbar import CrossbarConfig
+from memramp.crossbar import CrossbarConfig, load_array_faults
 from memramp.devices import DeviceConfig, resolve_device
 from memramp.models.hardware import HardwareConfig, Readout, StateTanh
 from memramp.models.measured_network import ReadbackConfig
@@ -32,6 +33,10 @@ class HardwareBlocks(StrictModel):
     readback: ReadbackConfig | None = None
     """Measured devices in place of programmed ones."""
 
+    faults: Path | None = None
+    """CSV file of devices of the weights that are stuck, see `memramp.crossbar.load_array_faults`; relative to the
+    folder of the command."""
+
     @model_validator(mode="after")
     def _check_circuit(self) -> Self:
         # Told before anything runs; a column with more thresholds than 2**bits is met when it is programmed.
@@ -46,7 +51,7 @@ class HardwareBlocks(StrictModel):
         ------
         InputError
             A preset that does not exist, a device that is not completely described or whose ageing is not known for
-            the environment, or a read-back that cannot be read.
+            the environment, a read-back or faults that cannot be read.
         """
         if self.device is None:
             return None
@@ -64,5 +69,6 @@ class HardwareBlocks(StrictModel):
             environment=self.environment,
             tanh_c=tanh_c,
             readout=readout,
+            faults=None if self.faults is None else load_array_faults(self.faults),
             measured=None if self.readback is None else self.readback.load(),
         )
