@@ -130,5 +130,5 @@ def test_bad_targets_are_refused(bad):
 
 def test_more_devices_than_counters_are_refused(monkeypatch):
     monkeypatch.setattr(writing, "MAX_DEVICES", 3)
-    with pytest.raises(InputError, match="at most .* devices can be written at once, found 4"):
+    with pytest.raises(InputError, match=r"at most .* devices can be written at once, found 4"):
         program_chips(Device(g_min=0.0, g_max=1.0), np.zeros(4), KEYS)

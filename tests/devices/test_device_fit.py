@@ -14,7 +14,7 @@ from memramp.devices import (
     program_keyed,
     resolve_device,
 )
-from memramp.devices.fit import fit_device, first_states, read_groups
+from memramp.devices.fit import first_states, fit_device, read_groups
 from memramp.devices.measurements import load_measurements
 from memramp.errors import InputError
 

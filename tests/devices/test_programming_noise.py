@@ -164,7 +164,7 @@ def test_file_and_lists_together_are_refused(tmp_path):
     path = tmp_path / "errors.csv"
     path.write_text("target_uS,measured_uS\n50,46\n50,52\n")
     block = {"kind": "table", "file": str(path), "targets": [1.0]}
-    with pytest.raises(InputError, match="'prog_noise.targets' is given beside 'file'"):
+    with pytest.raises(InputError, match=r"'prog_noise.targets' is given beside 'file'"):
         resolve_device({"g_min": 0, "g_max": 150, "prog_noise": block})
 
 
@@ -175,7 +175,8 @@ def test_the_write_tolerance_of_every_kind():
         return write_tolerance(target, load_preset(name))
 
     np.testing.assert_allclose(write_tolerance(target, device(TABLE)), [4.0, 6.0])
-    np.testing.assert_allclose(write_tolerance(target, device(SigmaTableNoise(targets=(50, 100), sigmas=(1, 2)))), [3, 6])
+    sigmas = SigmaTableNoise(targets=(50, 100), sigmas=(1, 2))
+    np.testing.assert_allclose(write_tolerance(target, device(sigmas)), [3.0, 6.0])
     np.testing.assert_allclose(window("readc_taox_write_verify"), [5.0, 5.0])
     np.testing.assert_allclose(window("readc_taox"), [5.0, 5.0])
     polynomial = PolynomialNoise(coefficients=(1.0, 1.0), g_ref=100.0)

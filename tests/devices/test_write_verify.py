@@ -1,9 +1,19 @@
 """The write-verify loop: against its slow reference, and what it must never do."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from memramp.devices import AimedPulses, Device, IdenticalPulses, WriteVerify, load_preset, program_keyed, resolve_device
+from memramp.devices import (
+    AimedPulses,
+    Device,
+    IdenticalPulses,
+    WriteVerify,
+    load_preset,
+    program_keyed,
+    resolve_device,
+)
 from memramp.devices.kernels import START, normals
 from memramp.devices.write_verify_reference import write_one
 from memramp.errors import InputError
@@ -55,8 +65,9 @@ def test_errors_lie_within_the_tolerance_unless_the_device_is_marked():
 
 
 def test_smaller_tolerances_take_more_tries():
-    tries = [program_keyed(device(tolerance=t, max_tries=500), TARGET, KEY).tries.mean() for t in (8.0, 4.0, 2.0, 1.0, 0.5)]
-    assert all(later > before for before, later in zip(tries[:-1], tries[1:], strict=True))
+    loops = [device(tolerance=tolerance, max_tries=500) for tolerance in (8.0, 4.0, 2.0, 1.0, 0.5)]
+    tries = [program_keyed(loop, TARGET, KEY).tries.mean() for loop in loops]
+    assert all(later > before for before, later in pairwise(tries))
 
 
 def test_energy_is_the_sum_over_the_pulses():
@@ -164,8 +175,9 @@ def test_wrong_loops_are_refused_in_one_sentence(changes, message):
 
 
 def test_a_part_of_the_loop_overrides_the_preset():
-    changed = resolve_device({"preset": "readc_taox_write_verify", "prog_noise": {"set": {"gain": 0.7}, "max_tries": 5}})
-    base = load_preset("readc_taox_write_verify").prog_noise
+    name = "readc_taox_write_verify"
+    changed = resolve_device({"preset": name, "prog_noise": {"set": {"gain": 0.7}, "max_tries": 5}})
+    base = load_preset(name).prog_noise
     assert changed.prog_noise.set.gain == 0.7
     assert changed.prog_noise.max_tries == 5
     assert changed.prog_noise.set.c2c == base.set.c2c
