@@ -31,6 +31,8 @@ def plot_device(device: Device, name: str) -> Figure:
     _label_errors(left, f"{name}: {device.prog_noise.kind.replace('_', '-')}")
     if isinstance(device.prog_noise, WriteVerify) and cells.tries is not None and cells.failed is not None:
         _tries(right, cells.tries[healthy], float(cells.failed[healthy].mean()))
+    elif device.read_noise.kind == "none":
+        _at_targets(right, target[healthy], (cells.g - target)[healthy])
     else:
         g = np.linspace(device.g_min, device.g_max, 201)
         right.plot(g, device.read_noise.std(g), color=_BLUE)
@@ -42,7 +44,7 @@ def plot_device(device: Device, name: str) -> Figure:
 def plot_fit(fit: DeviceFit) -> Figure:
     """Draw measured errors beside those of the fitted device, and, where measured, read noise and drift."""
     panels = 2 + bool(fit.reading) + (fit.drift is not None)
-    figure = Figure(figsize=(4.3 * panels, 3.8), layout="constrained")
+    figure = Figure(figsize=(4.6 * panels, 3.8), layout="constrained")
     axes = list(figure.subplots(1, panels))
     device = fit.device()
     simulated = _simulated(fit, device)
@@ -68,7 +70,7 @@ def _errors(axes: Axes, fit: DeviceFit, simulated: tuple[FloatArray, FloatArray]
     if targets.size > 1 and np.unique(fit.target, return_counts=True)[1].min() > 1:
         _band(axes, *simulated, "fitted")
         std = [fit.error[fit.target == value].std() for value in targets]
-        axes.plot(targets, std, "o", color=_ORANGE, ms=4, zorder=3, label="measured, +- standard deviation")
+        axes.plot(targets, std, "o", color=_ORANGE, ms=4, zorder=3, label="measured, +- std")
         axes.plot(targets, -np.array(std), "o", color=_ORANGE, ms=4, zorder=3)
     else:
         axes.plot(*(part[:_MOST_POINTS] for part in simulated), ",", color=_BLUE, alpha=0.3, label="fitted")
@@ -119,6 +121,17 @@ def _drift(axes: Axes, fit: DeviceFit) -> None:
     axes.legend(fontsize=8)
 
 
+def _at_targets(axes: Axes, target: FloatArray, error: FloatArray) -> None:
+    targets = np.unique(target)
+    for value, colour in zip(targets[[0, targets.size // 2, -1]], (_GREY, _BLUE, _ORANGE), strict=True):
+        part = np.sort(error[target == value])
+        axes.plot(part, np.linspace(0.0, 1.0, part.size), color=colour, label=f"target {value:g} uS")
+    axes.set(xlabel="programming error (uS)", ylabel="part of the devices below")
+    axes.set_title("distribution; no read noise", fontsize="medium")
+    axes.grid(color="#EEEEEE")
+    axes.legend(fontsize=8)
+
+
 def _band(axes: Axes, target: FloatArray, error: FloatArray, label: str) -> None:
     """Draw the middle 95 % of errors and their standard deviation against the target."""
     targets = np.unique(target)
@@ -126,7 +139,7 @@ def _band(axes: Axes, target: FloatArray, error: FloatArray, label: str) -> None
     low, high = (np.array([np.quantile(part, q) for part in parts]) for q in (0.025, 0.975))
     axes.fill_between(targets, low, high, label=f"{label}, 95 %", **_BAND)
     std = np.array([part.std() for part in parts])
-    axes.plot(targets, std, color=_BLUE, lw=1.0, label=f"{label}, +- standard deviation")
+    axes.plot(targets, std, color=_BLUE, lw=1.0, label=f"{label}, +- std")
     axes.plot(targets, -std, color=_BLUE, lw=1.0)
 
 
@@ -136,7 +149,7 @@ def _label_errors(axes: Axes, title: str) -> None:
     axes.grid(color="#EEEEEE")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
-    axes.legend(fontsize=7, loc="upper center", ncols=2)
+    axes.legend(fontsize=7, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
 
 
 def _tries(axes: Axes, tries: FloatArray | Any, failed: float) -> None:
