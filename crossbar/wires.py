@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import model_validator
 
 from memramp.config import StrictModel
-from memramp.crossbar.wire_network import Lines, build_network, check_memory, check_voltages, device_share
+from memramp.crossbar.wire_network import Lines, build_network, check_voltages, device_share
 from memramp.crossbar.wire_solver import DEFAULT_TOLERANCE, FloatArray, IntArray, NotConvergedError, solve_network
 from memramp.quantities import Ohms
 
@@ -121,7 +121,8 @@ def solve(
     tolerance : float
         Largest residual, 1e-14 to 1e-3. Currents are right to about this part of full scale.
     max_iterations : int, optional
-        Most iterations for an input; by default ten for each row and column, and a hundred.
+        Most iterations for an input; by default forty for each row and column, and a
+        thousand: far more than any array of memristors takes.
     voltages : bool
         Whether the solution holds the voltages of all nodes.
 
