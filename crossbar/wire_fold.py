@@ -50,11 +50,11 @@ def effective_conductance(g: ArrayLike, wires: WireConfig, *, tolerance: float =
 def noise_factors(g: ArrayLike, wires: WireConfig, *, tolerance: float = DEFAULT_TOLERANCE) -> FloatArray:
     """Return by which factors wires change the variances that fluctuating devices cause at the outputs.
 
-    To first order in the fluctuations, the current of bit line j has the variance ``sum_i x_i^2 sigma_ij^2 f_ij`` [uA^2],
-    x the inputs [V] and sigma the standard deviations of the conductances [uS]. The factor is the square of
-    (voltage of device ij for 1 V at driver i alone) times (voltage of device ij for 1 V at sink j alone): what drives its
-    fluctuation, and how much of that reaches the sink. Left out are what other rows add to the device's voltage, and
-    what devices of other columns send into this one; `noise_variance` keeps the former.
+    To first order in the fluctuations, the current of bit line j has the variance ``sum_i x_i^2 sigma_ij^2 f_ij``
+    [uA^2], x the inputs [V] and sigma the standard deviations of the conductances [uS]. The factor is the square of
+    (voltage of device ij for 1 V at driver i alone) times (voltage of device ij for 1 V at sink j alone): what drives
+    its fluctuation, and how much of that reaches the sink. Left out are what other rows add to the device's voltage,
+    which `noise_variance` keeps, and what devices of other columns send into this one.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def noise_variance(
     assert fields.word_lines is not None
     assert fields.bit_lines is not None
     weight = (_sensitivity(network, g, wires, tolerance) * deviations) ** 2
-    return np.einsum("kij,ij->kj", (fields.word_lines - fields.bit_lines) ** 2, weight)
+    return np.asarray(((fields.word_lines - fields.bit_lines) ** 2 * weight).sum(axis=1))
 
 
 def _own_voltages(network: Network, tolerance: float) -> FloatArray:

@@ -7,9 +7,9 @@ voltage `u`. Both kinds of line are solved exactly by one sweep forth and one ba
     forth:  E[k] = p[k] E[k-1] + (1 - p[k]) u[k]      E[-1] = supply at the first end
     back:   x[k] = q[k] x[k+1] + (1 - q[k]) E[k]      x[n]  = supply at the last end
 
-E is the open-circuit (Thevenin) voltage of all that lies before and at node k, R its resistance; p = 1 / (1 + g R) before
-the device, q = R / (R + r) behind it. Every step is a weighted mean: nothing cancels, any resistance may be zero, and an
-end that is left open has the resistance `OPEN`, which is exact in double precision.
+E is the open-circuit (Thevenin) voltage of all that lies before and at node k, R its resistance; p = 1 / (1 + g R) with
+the R before the device, q = R / (R + r) with the R behind it. Every step is a weighted mean: nothing cancels, any
+resistance may be zero, and an end that is left open has the resistance `OPEN`, which is exact in double precision.
 
 Units: conductances uS, voltages V, resistances 1/uS = megohm. Matrices are [rows, cols]. Inputs are not checked; arrays
 are C-contiguous. The solver in `memramp.crossbar.wire_solver` calls these kernels one by one: a call costs less than a
@@ -23,7 +23,7 @@ from memramp.jit import inline_kernel, kernel
 
 Array = NDArray[np.float64]
 
-# Resistance of an end that is not connected [megohm]: its weight, below 1e-260, vanishes against 1; products stay finite.
+# Resistance of an end that is not connected [megohm]: its weight, below 1e-260, vanishes; products stay finite.
 OPEN = 1e280
 # Keeps 0/0 at 0 where all resistances are 0; vanishes against every other resistance.
 TINY = 1e-300
@@ -125,7 +125,8 @@ def row_pass(
 ) -> float:
     """Renew the image of the direction of search, ``image = (rho - R z) + beta image``; return ``sum g z image``.
 
-    Four lines at once, so that what they were solved for is still in the cache; none [rows] zeros, five [5, cols] scratch.
+    Four lines at once, so that what they were solved for is still in the cache. none [rows] zeros, five [5, cols]
+    scratch.
     """
     rows, cols = g.shape
     sums = five[4, :cols]
@@ -261,8 +262,7 @@ def column_violation(
     """Return by how much bit lines miss Ohm's law, as `row_violation`; five [5, cols] is scratch."""
     rows, cols = current.shape
     drop, into, worst = five[0, :cols], five[1, :cols], five[2, :cols]
-    for j in range(cols):
-        drop[j] = into[j] = worst[j] = 0.0
+    five[:] = 0.0
     for i in range(rows):
         i_i = current[i, :cols]
         for j in range(cols):
@@ -281,9 +281,9 @@ def column_violation(
         for j in range(cols):
             into[j] += i_i[j]
             worst[j] = max(worst[j], abs((b_i[j] - below[j]) - r * into[j]))
-    last, i_i = b[rows - 1, :cols], current[rows - 1, :cols]
     for j in range(cols):
         if bottom[j] < OPEN:
-            worst[j] = max(worst[j], abs((last[j] - supply[j]) - bottom[j] * (into[j] + i_i[j])))
+            through = into[j] + current[rows - 1, j]
+            worst[j] = max(worst[j], abs((b[rows - 1, j] - supply[j]) - bottom[j] * through))
     return _largest(worst), kept
 

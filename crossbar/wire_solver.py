@@ -27,10 +27,12 @@ _NO_OFFSET = np.empty((0, 0))
 class NotConvergedError(InputError):
     """The wire solver did not reach its tolerance; no result is given."""
 
-    def __init__(self, residual: float, iterations: int, tolerance: float, index: int) -> None:
+    def __init__(
+        self, residual: float, iterations: int, tolerance: float, index: int, of: str = "the largest supply voltage"
+    ) -> None:
         super().__init__(
             f"the wire solver did not converge for input {index}: after {iterations} iterations the residual is "
-            f"{residual:.2g}, allowed: {tolerance:.2g} of the largest supply voltage"
+            f"{residual:.2g} of {of}, allowed: {tolerance:.2g}"
         )
         self.residual = residual
         self.iterations = iterations
@@ -144,7 +146,7 @@ class _Workspace:
             count += 1
 
     def residual(self, v_rows: FloatArray, v_cols: FloatArray, offset: FloatArray, currents: FloatArray) -> float:
-        """Check the circuit's equations for word-line voltages in `z` and bit-line voltages in `b`; fill in `currents`."""
+        """Check the circuit's equations for word lines in `z` and bit lines in `b`; fill in the currents."""
         net = self.net
         largest = kernels.device_currents(net.g, self.z, self.b, offset, self.image, currents)
         volts, kept = kernels.row_violation(self.image, self.z, net.r_row, net.left, net.right, v_rows)
@@ -214,17 +216,21 @@ def solve_network(
     tolerance : float
         Largest residual.
     max_iterations : int, optional
-        Of each set; by default ten for each row and column, and a hundred.
+        Of each set; by default forty for each row and column, and a thousand.
     voltages, own : bool
-        Whether `Fields` tells the voltages of all nodes; those of the devices of row k for set k.
+        Whether `Fields` tells the voltages of all nodes; those of the cells of row k for set k.
 
     Raises
     ------
+    InputError
+        The tolerance is not within 1e-14..1e-3.
     NotConvergedError
         A residual stays above the tolerance.
     """
     (rows, cols), n = net.g.shape, len(v_rows)
-    limit = 100 + 10 * (rows + cols) if max_iterations is None else max_iterations
+    if not 1e-14 <= tolerance <= 1e-3:
+        raise InputError(f"the tolerance of the wire solver is {tolerance:g}, allowed: 1e-14 to 1e-3")
+    limit = 1000 + 40 * (rows + cols) if max_iterations is None else max_iterations
     v_cols = np.zeros((n, cols)) if v_cols is None else v_cols
     shape = (n, rows, cols)
     found = Fields(

@@ -121,7 +121,8 @@ def solve(
     tolerance : float
         Largest residual, 1e-14 to 1e-3. Currents are right to about this part of full scale.
     max_iterations : int, optional
-        Most iterations for an input; by default ten for each row and column, and a hundred.
+        Most iterations for an input; by default forty for each row and column, and a
+        thousand: far more than any array of memristors takes.
     voltages : bool
         Whether the solution holds the voltages of all nodes.
 

@@ -97,10 +97,11 @@ ElectronVolts = Annotated[float, _quantity("eV"), Field(ge=0, le=10)]
 MAX_OHMS = 1e9
 """Largest wire resistance that is taken: 1 Gohm, thousands of times a memristor's; beyond, a line is cut."""
 
-Ohms = Annotated[
-    float,
-    # quantiphy takes 'Ohm' and 'ohm' for two units
-    BeforeValidator(lambda value: parse_quantity(value.replace("Ohm", "ohm") if isinstance(value, str) else value, "ohm")),
-    Field(ge=0, le=MAX_OHMS),
-]
+
+def _parse_ohms(value: Any) -> float:
+    # quantiphy takes 'Ohm' and 'ohm' for two units.
+    return parse_quantity(value.replace("Ohm", "ohm") if isinstance(value, str) else value, "ohm")
+
+
+Ohms = Annotated[float, BeforeValidator(_parse_ohms), Field(ge=0, le=MAX_OHMS)]
 """Resistance in ohm; 0 is a perfect wire."""
