@@ -61,21 +61,13 @@ _Shapes = Mapping[str, Mapping[str, tuple[int, int]]]
 
 
 def save_weight_table(path: Path, table: WeightTable, force: bool = False) -> None:
-    """Write a table of weights, whole or not at all; the same table gives the same bytes.
-
-    Parameters
-    ----------
-    path : Path
-        Ends in ``.csv`` or ``.safetensors``; its folder must exist.
-    table : WeightTable
-        What to write.
-    force : bool
-        Whether it may replace a file that is there.
+    """Write a table of weights into a new file; the same table gives the same bytes.
 
     Raises
     ------
     InputError
-        Another ending, no such folder, a file that is there, too many devices for CSV, or the operating system refuses.
+        The name ends neither in ``.csv`` nor in ``.safetensors``, there are too many devices for CSV, or see
+        `memramp.tablefile.write_new_file`.
     """
     write_new_file(path, weight_table_bytes(table, check_suffix(path, SUFFIXES)), force=force)
 

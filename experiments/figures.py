@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from memramp.experiments.accuracy_figures import plot_chips, plot_sweep
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
+from memramp.experiments.report import described
 from memramp.experiments.results import PointSummary, best, row_percent
 from memramp.experiments.runner import RunResult
 from memramp.peripherals import Calibration, design_converter, program_ramp
@@ -77,4 +78,4 @@ def plot_chip_ramps(part: PreparedPoint) -> Figure:
         for calibration in shown:
             rng = streams.generator("sigmoid", "program")  # the stream of the simulated chip
             ramps.append(program_ramp(design, hardware.devices_of_ramp, rng, calibration))
-    return plot_ramp(design, ramps)
+    return plot_ramp(design, ramps, about=described(hardware.devices_of_ramp, None))

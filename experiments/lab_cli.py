@@ -4,6 +4,7 @@ Everything that simulates is imported inside the commands, so that ``--help`` an
 """
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,8 @@ from memramp.experiments.commands import (
 )
 from memramp.experiments.option_values import about, conductance, positive, validated
 from memramp.experiments.option_values import device as chosen_device
-from memramp.experiments.ramp_options import DesignOptions, ErrorOptions, expanded
+from memramp.experiments.ramp_error_options import ErrorOptions
+from memramp.experiments.ramp_options import DesignOptions, expanded
 
 if TYPE_CHECKING:
     from memramp.peripherals import RampTable, Readback
@@ -100,7 +102,7 @@ def check(
     if out is not None:
         save_table(out, updated_table(programmed, report), force=force)
         typer.echo(f"written to  {out}")
-    _draw(figures, programmed, measured, force=force)
+    _draw(figures, programmed, measured, inl_limit, force=force)
     if not report.passed:
         raise typer.Exit(NOT_PASSED)
 
@@ -160,7 +162,7 @@ def _figure_names(plot: Path | None, ramps: list[str]) -> dict[str, Path]:
     return {name: plot if len(ramps) == 1 else plot.with_name(f"{plot.stem}_{name}{plot.suffix}") for name in ramps}
 
 
-def _draw(figures: dict[str, Path], table: "RampTable", measured: "Readback", *, force: bool) -> None:
+def _draw(figures: dict[str, Path], table: "RampTable", measured: "Readback", limit: float, *, force: bool) -> None:
     if not figures:
         return  # before Matplotlib is imported
     from memramp.experiments.figures import to_png
@@ -170,7 +172,9 @@ def _draw(figures: dict[str, Path], table: "RampTable", measured: "Readback", *,
 
     for name, path in figures.items():
         found = ramp_from_readback(table, name, measured)
-        write_new_file(path, to_png(plot_ramp(found.design, [found], label="measured")), force=force)
+        about = f"measured devices of {found.design.g_min:g} to {found.design.g_max:g} uS, {measured.name}"
+        figure = plot_ramp(found.design, [found], label="measured", about=shorten(about, 100), inl_limit=limit)
+        write_new_file(path, to_png(figure), force=force)
         typer.echo(f"written to  {path}")
 
 

@@ -13,14 +13,8 @@ from memramp.experiments import lab_cli
 from memramp.experiments.commands import Force, Seed, check_new_file, checked_seed, interruptible, make_console
 from memramp.experiments.option_values import device as chosen_device
 from memramp.experiments.option_values import numbers, validated, within
-from memramp.experiments.ramp_options import (
-    CalibrationOptions,
-    DesignOptions,
-    ErrorOptions,
-    LimitOptions,
-    SweepOptions,
-    expanded,
-)
+from memramp.experiments.ramp_error_options import CalibrationOptions, ErrorOptions, LimitOptions, SweepOptions
+from memramp.experiments.ramp_options import DesignOptions, expanded
 
 ramp_app = typer.Typer(rich_markup_mode=None)
 
@@ -77,6 +71,7 @@ def _plot(
     check_new_file(out, (".png",), force=force)
     within("--chips", chips, 0, MAX_DRAWN)
     from memramp.experiments.figures import to_png
+    from memramp.experiments.report import described
     from memramp.peripherals import Calibration, program_columns
     from memramp.peripherals.figures import plot_ramp
     from memramp.streams import Streams
@@ -87,7 +82,8 @@ def _plot(
     for calibration in dict.fromkeys((Calibration(kind="none"), way.chosen(ramp.spares))) if chips else ():
         columns = program_columns(design, device, streams.generator("columns", 0), chips, calibration)
         drawn += [columns[index] for index in range(chips)]
-    write_new_file(out, to_png(plot_ramp(design, drawn)), force=force)
+    figure = plot_ramp(design, drawn, about=described(device, ramp.device))
+    write_new_file(out, to_png(figure), force=force)
     typer.echo(f"{out}: {design.bits}-bit {design.function.name} ramp, {chips} columns")
 
 

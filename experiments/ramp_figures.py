@@ -11,40 +11,55 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from memramp.devices import Device
 from memramp.experiments.figures import to_png
 from memramp.experiments.ramp_loading import RampExperiment
-from memramp.experiments.ramp_results import BlockSummary, ColumnRow, Reference, VReadRow
+from memramp.experiments.ramp_results import BlockSummary, ColumnRow
 from memramp.experiments.ramp_runner import RampResult
-from memramp.experiments.ramp_schema import BEFORE, IDEAL, ColumnCalibration, RampExperimentConfig, VReadConfig
-from memramp.experiments.ramp_v_read import converter_at
-from memramp.peripherals import CircuitConfig, RampDesign
+from memramp.experiments.ramp_schema import BEFORE, IDEAL, ColumnCalibration, RampExperimentConfig
+from memramp.experiments.ramp_style import (
+    AFTER_COLOUR,
+    BEFORE_COLOUR,
+    IDEAL_LINE,
+    LIMIT_COLOUR,
+    SUPTITLE,
+    title_of,
+)
+from memramp.experiments.ramp_v_read_figure import plot_v_read
+from memramp.experiments.report import noise_text
 from memramp.peripherals.function import FloatArray
 
 MAX_COLUMNS = 16
 """Most columns of a block whose transfer curves are drawn; INL is shown for all."""
 
-# Colours of Okabe and Ito, told apart by colour-blind readers as well; the ideal lies behind as a broad grey line.
-_BEFORE, _AFTER, _LOW, _HIGH, _LIMIT = "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#4D4D4D"
-_IDEAL: dict[str, Any] = {"color": "black", "lw": 2.5, "alpha": 0.35}
-_SUPTITLE: dict[str, Any] = {"fontsize": "medium", "parse_math": False}
-_V_READ = r"$V_\mathrm{read}$"
-_STYLES = (("-", "o"), ("--", "s"), (":", "D"), ("-.", "^"))  # of blocks
-
 
 def draw_all(experiment: RampExperiment, result: RampResult) -> Iterator[tuple[str, bytes]]:
     """Yield the figures of a run as (file name, PNG): for each function its ramps, blocks, calibrations, V_read."""
-    config, taken = experiment.config, set[str]()
+    config, taken, about = experiment.config, set[str](), _devices(experiment)
     after = config.calibrations[0]
     for part in experiment.sets:
         name = _file_name(part.function.name, taken)
         rows = [row for row in result.rows if row.function == part.function.name]
-        yield f"ramps_{name}.png", to_png(plot_ramps(rows, after))
-        yield f"blocks_{name}.png", to_png(plot_blocks(rows, after, config.inl_limit))
+        yield f"ramps_{name}.png", to_png(plot_ramps(rows, after, about))
+        yield f"blocks_{name}.png", to_png(plot_blocks(rows, after, config.inl_limit, about))
         summaries = [each for each in result.summaries if each.first.function == part.function.name]
-        yield f"calibrations_{name}.png", to_png(plot_calibrations(summaries, config))
+        yield f"calibrations_{name}.png", to_png(plot_calibrations(summaries, config, about))
         if config.v_read is not None:
             v_read = [row for row in result.v_read if row.function == part.function.name]
-            yield f"v_read_{name}.png", to_png(plot_v_read(part.design, v_read, config.v_read))
+            yield f"v_read_{name}.png", to_png(plot_v_read(part.design, v_read, config.v_read, about))
+
+
+def _devices(experiment: RampExperiment) -> str:
+    """Return the window and the errors of each block in a line."""
+    window = f"{experiment.device.g_min:g} to {experiment.device.g_max:g} uS"
+    return shorten("; ".join([window, *(_errors(block.name, device) for block, device in experiment.blocks)]), 110)
+
+
+def _errors(name: str, device: Device) -> str:
+    parts = [f"programming noise {noise_text(device.prog_noise.model_dump())}"]
+    for end, rate in (("off", device.stuck_off_rate), ("on", device.stuck_on_rate)):
+        parts += [f"{100 * rate:g} % stuck {end}"] if rate else []
+    return f"{name}: {', '.join(parts)}"
 
 
 def _file_name(function: str, taken: set[str]) -> str:
@@ -55,7 +70,7 @@ def _file_name(function: str, taken: set[str]) -> str:
     return name
 
 
-def plot_ramps(rows: Sequence[ColumnRow], after: ColumnCalibration) -> Figure:
+def plot_ramps(rows: Sequence[ColumnRow], after: ColumnCalibration, about: str = "") -> Figure:
     """Draw one ramp three times: ideal, as programmed, and calibrated; staircase, transfer curve and INL.
 
     Parameters
@@ -64,16 +79,21 @@ def plot_ramps(rows: Sequence[ColumnRow], after: ColumnCalibration) -> Figure:
         Those of one function; drawn is the first column of its first block.
     after : ColumnCalibration
         The calibration.
+    about : str
+        Second line of the title: the devices and their errors.
     """
     ideal, first = rows[0], rows[1]
     before, calibrated = (_find(rows, first.block, name)[0] for name in (BEFORE, after.label))
     figure = Figure(figsize=(10.5, 3.6), layout="constrained")
     staircase, transfer, linearity = figure.subplots(1, 3)
-    figure.suptitle(f"{_title(ideal.design)}, column 1 of block '{first.block}'", **_SUPTITLE)
-    staircase.stairs(ideal.values, baseline=None, **_IDEAL, label="ideal")
+    figure.suptitle(title_of(ideal.design, about, f", column 1 of block '{first.block}'"), **SUPTITLE)
+    staircase.stairs(ideal.values, baseline=None, **IDEAL_LINE, label="ideal")
     _draw_ideal(transfer, ideal)
-    linearity.axhline(0.0, **_IDEAL)
-    for row, colour, label in ((before, _BEFORE, "uncalibrated"), (calibrated, _AFTER, f"{after.title} calibrated")):
+    linearity.axhline(0.0, **IDEAL_LINE)
+    for row, colour, label in (
+        (before, BEFORE_COLOUR, "uncalibrated"),
+        (calibrated, AFTER_COLOUR, f"{after.title} calibrated"),
+    ):
         staircase.stairs(row.values, baseline=None, color=colour, lw=1.2, label=label)
         _draw_transfer(transfer, row, colour)
         found = f"mean {row.mean_inl:.2f}, max {row.max_inl:.2f}"
@@ -88,7 +108,7 @@ def plot_ramps(rows: Sequence[ColumnRow], after: ColumnCalibration) -> Figure:
     return figure
 
 
-def plot_blocks(rows: Sequence[ColumnRow], after: ColumnCalibration, limit: float) -> Figure:
+def plot_blocks(rows: Sequence[ColumnRow], after: ColumnCalibration, limit: float, about: str = "") -> Figure:
     """Draw the blocks, a row of panels each: transfer curves before and after calibration, and INL of each column.
 
     Parameters
@@ -99,18 +119,20 @@ def plot_blocks(rows: Sequence[ColumnRow], after: ColumnCalibration, limit: floa
         The calibration.
     limit : float
         Limit of the INL, drawn as a line [LSB].
+    about : str
+        Second line of the title: the devices and their errors.
     """
     blocks = _blocks(rows)
     figure = Figure(figsize=(10.5, 0.8 + 2.8 * len(blocks)), layout="constrained")
     panels = figure.subplots(len(blocks), 3, squeeze=False)
-    figure.suptitle(_title(rows[0].design), **_SUPTITLE)
+    figure.suptitle(title_of(rows[0].design, about), **SUPTITLE)
     for (left, middle, right), block in zip(panels, blocks, strict=True):
         states = [_find(rows, block, name) for name in (BEFORE, after.label)]
         n = len(states[0])
         shown = f"{MAX_COLUMNS} of {n} columns, " if n > MAX_COLUMNS else ""
         for axes, state, colour, title in (
-            (left, states[0], _BEFORE, "uncalibrated"),
-            (middle, states[1], _AFTER, f"{after.title} calibrated"),
+            (left, states[0], BEFORE_COLOUR, "uncalibrated"),
+            (middle, states[1], AFTER_COLOUR, f"{after.title} calibrated"),
         ):
             _draw_ideal(axes, rows[0])
             for row in state[:MAX_COLUMNS]:
@@ -127,35 +149,35 @@ def _draw_columns(axes: Axes, states: Sequence[Sequence[ColumnRow]], limit: floa
     numbers, size = np.arange(1, n + 1), 6.0 if n <= 20 else 2.5
     largest = [np.array([row.max_inl for row in state]) for state in states]
     axes.vlines(numbers, largest[1], largest[0], color="#BBBBBB", lw=1.5 if n <= 20 else 0.5, zorder=1)
-    for state, values, colour in zip(states, largest, (_BEFORE, _AFTER), strict=True):
+    for state, values, colour in zip(states, largest, (BEFORE_COLOUR, AFTER_COLOUR), strict=True):
         axes.plot(numbers, values, ls="", **_marker("max", colour, size))
         axes.plot(numbers, [row.mean_inl for row in state], ls="", **_marker("mean", colour, size))
-    axes.axhline(limit, color=_LIMIT, ls="--", lw=1.0)
+    axes.axhline(limit, color=LIMIT_COLOUR, ls="--", lw=1.0)
     axes.set(xlabel="column", ylabel="|INL| (LSB of the output)", xlim=(0.4, n + 0.6))
     axes.set_ylim(0.0, 1.12 * max(*map(float, np.concatenate(largest)), limit))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _entries_of_columns(after: ColumnCalibration) -> list[Line2D]:
-    states = ((_BEFORE, "uncalibrated"), (_AFTER, f"{after.title} calibrated"))
+    states = ((BEFORE_COLOUR, "uncalibrated"), (AFTER_COLOUR, f"{after.title} calibrated"))
     entries = [
         Line2D([], [], ls="", **_marker(kind, colour, 6.0), label=f"{kind}, {label}")
         for kind in ("max", "mean")
         for colour, label in states
     ]
-    return [*entries, Line2D([], [], color=_LIMIT, ls="--", lw=1.0, label="limit")]
+    return [*entries, Line2D([], [], color=LIMIT_COLOUR, ls="--", lw=1.0, label="limit")]
 
 
 def _marker(kind: str, colour: str, size: float) -> dict[str, Any]:
     """Return the look of a column's INL; the open circle shows what stays where it was."""
     if kind == "mean":
         return {"marker": "_", "color": colour, "ms": 1.6 * size, "mew": 2.0}
-    if colour == _BEFORE:
+    if colour == BEFORE_COLOUR:
         return {"marker": "o", "color": colour, "ms": 1.25 * size, "mfc": "none", "mew": 1.4}
     return {"marker": "o", "color": colour, "ms": 0.8 * size, "mew": 0.0}
 
 
-def plot_calibrations(summaries: Sequence[BlockSummary], config: RampExperimentConfig) -> Figure:
+def plot_calibrations(summaries: Sequence[BlockSummary], config: RampExperimentConfig, about: str = "") -> Figure:
     """Draw the largest |INL| of all columns under each calibration, a panel for each block.
 
     Parameters
@@ -164,18 +186,20 @@ def plot_calibrations(summaries: Sequence[BlockSummary], config: RampExperimentC
         Those of one function.
     config : RampExperimentConfig
         Blocks, titles of the calibrations, and the limit of the INL.
+    about : str
+        Second line of the title: the devices and their errors.
     """
     blocks = [block.name for block in config.blocks]
     titles = {BEFORE: "uncalibrated"} | {entry.label: entry.title for entry in config.calibrations}
     width = 1.5 + len(blocks) * (0.8 + 0.5 * len(titles))
     figure = Figure(figsize=(max(6.0, width), 4.2), layout="constrained")
     panels = figure.subplots(1, len(blocks), squeeze=False, sharey=True)[0]
-    figure.suptitle(_title(summaries[0].first.design), **_SUPTITLE)
+    figure.suptitle(title_of(summaries[0].first.design, about), **SUPTITLE)
     for axes, block in zip(panels, blocks, strict=True):
         here = [each for each in summaries if each.first.block == block]
         for place, each in enumerate(here):
             _draw_strip(axes, place, each)
-        axes.axhline(config.inl_limit, color=_LIMIT, ls="--", lw=1.0)
+        axes.axhline(config.inl_limit, color=LIMIT_COLOUR, ls="--", lw=1.0)
         labels = [titles[each.first.calibration] for each in here]
         axes.set_xticks(range(len(here)), labels, rotation=35, ha="right", rotation_mode="anchor")
         axes.set(title=block, xlim=(-0.6, len(here) - 0.4))
@@ -183,9 +207,9 @@ def plot_calibrations(summaries: Sequence[BlockSummary], config: RampExperimentC
     panels[0].set(ylabel="largest |INL| (LSB of the output)")
     panels[0].set_ylim(bottom=0.0)
     entries = [
-        Line2D([], [], color=_AFTER, ls="", marker="o", ms=5, mec="white", label="column"),
+        Line2D([], [], color=AFTER_COLOUR, ls="", marker="o", ms=5, mec="white", label="column"),
         Line2D([], [], color="black", lw=1.8, label="mean"),
-        Line2D([], [], color=_LIMIT, ls="--", lw=1.0, label="limit"),
+        Line2D([], [], color=LIMIT_COLOUR, ls="--", lw=1.0, label="limit"),
     ]
     panels[0].legend(handles=entries, fontsize="small", frameon=False, loc="upper right")
     return figure
@@ -194,74 +218,10 @@ def plot_calibrations(summaries: Sequence[BlockSummary], config: RampExperimentC
 def _draw_strip(axes: Axes, place: int, summary: BlockSummary) -> None:
     values = np.array([row.max_inl for row in summary.rows])
     aside = 0.22 * np.linspace(-1.0, 1.0, len(values)) if len(values) > 1 else np.zeros(1)
-    colour = _BEFORE if summary.first.calibration == BEFORE else _AFTER
+    colour = BEFORE_COLOUR if summary.first.calibration == BEFORE else AFTER_COLOUR
     size = 6.0 if len(values) <= 20 else 2.5
     axes.plot(place + aside, values, "o", color=colour, ms=size, mec="white", mew=0.6)
     axes.hlines(summary.mean_max_inl, place - 0.32, place + 0.32, color="black", lw=1.8)
-
-
-def plot_v_read(design: RampDesign, rows: Sequence[VReadRow], config: VReadConfig) -> Figure:
-    """Draw the transfer curves of both references at the ends of the sweep, and the shift of the codes.
-
-    Parameters
-    ----------
-    design : RampDesign
-        The ideal ramp, whose transfer curves are drawn.
-    rows : sequence of VReadRow
-        Those of one function.
-    config : VReadConfig
-        Read voltages.
-    """
-    figure = Figure(figsize=(10.5, 6.2), layout="constrained")
-    panels = figure.subplots(2, 2)
-    figure.suptitle(_title(design), **_SUPTITLE)
-    titles: dict[Reference, str] = {"tracking": f"Ramp driven by {_V_READ}", "fixed": "Fixed reference"}
-    for axes, reference in zip(panels[0], titles, strict=True):
-        _draw_curves(axes, design, config, reference)
-        axes.set(xlabel="pre-activation", ylabel="output", title=titles[reference])
-        axes.legend(fontsize="small", frameon=False, loc="upper left")
-    for axes, key, title in zip(panels[1], ("mean", "largest"), ("Mean", "Largest"), strict=True):
-        _draw_shift(axes, rows, key)
-        axes.axvline(config.nominal, color=_LIMIT, ls=":", lw=1.0)
-        axes.set(xlabel=f"{_V_READ} (V)", ylabel="|shift of the code| (LSB)", title=f"{title} shift of the codes")
-        axes.grid(alpha=0.25)
-    panels[1][1].yaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[1][0].legend(fontsize="small", framealpha=1.0, edgecolor="white", loc="upper center")
-    return figure
-
-
-def _draw_curves(axes: Axes, design: RampDesign, config: VReadConfig, reference: Reference) -> None:
-    reach = config.range or 1.15 * design.levels.range
-    v, circuit = np.linspace(-reach, reach, 2001), CircuitConfig(v_read=config.nominal)
-    rng = np.random.default_rng(0)  # draws nothing: the comparators are ideal
-    for v_read, style in (
-        (config.values[0], {"color": _LOW, "lw": 1.4, "zorder": 2.1}),
-        (config.nominal, {**_IDEAL, "lw": 3.0}),
-        (config.values[-1], {"color": _HIGH, "lw": 1.4, "ls": "--", "zorder": 2.2}),
-    ):
-        placed = converter_at(design, design.thresholds, reference, v_read, circuit, v.size, rng)
-        axes.plot(v, placed.decode(placed.convert(v[None])[0]), **style, label=f"{v_read:g} V")
-
-
-def _draw_shift(axes: Axes, rows: Sequence[VReadRow], key: str) -> None:
-    references: tuple[tuple[Reference, str, str], ...] = (
-        ("fixed", _BEFORE, "fixed reference"),
-        ("tracking", _AFTER, "ramp"),
-    )
-    for reference, colour, label in references:
-        for number, block in enumerate(dict.fromkeys(row.block for row in rows)):
-            line = [row for row in rows if (row.reference, row.block) == (reference, block)]
-            style, marker = _STYLES[number % len(_STYLES)]
-            axes.plot(
-                [row.v_read for row in line],
-                [float(getattr(row, key)) for row in line],
-                color=colour, ls=style, marker=marker, ms=5 - number, lw=1.4, label=f"{label}, {block}",
-            )  # fmt: skip
-
-
-def _title(design: RampDesign) -> str:
-    name = shorten(design.function.name, 60, placeholder="...")
-    return f"{design.bits}-bit {name} ramp, levels '{design.levels.kind}'"
 
 
 def _blocks(rows: Sequence[ColumnRow]) -> list[str]:
@@ -283,12 +243,12 @@ def _grid(row: ColumnRow) -> FloatArray:
 
 def _draw_ideal(axes: Axes, row: ColumnRow) -> None:
     v = _grid(row)
-    axes.plot(v, row.design.outputs[np.searchsorted(row.thresholds, v, side="right")], **_IDEAL, label="ideal")
+    axes.plot(v, row.design.outputs[np.searchsorted(row.thresholds, v, side="right")], **IDEAL_LINE, label="ideal")
 
 
 def _draw_transfer(axes: Axes, row: ColumnRow, colour: str) -> None:
     v = _grid(row)
-    axes.plot(v, row.design.outputs[np.searchsorted(row.thresholds, v, side="right")], color=colour, lw=1.0)
+    axes.plot(v, row.design.outputs[np.searchsorted(row.thresholds, v, side="right")], color=colour, lw=0.8, alpha=0.7)
 
 
 def _legend_above(axes: Axes, entries: int, title: str) -> None:

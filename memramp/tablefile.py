@@ -134,7 +134,16 @@ def csv_lines(rows: Iterable[Sequence[object]]) -> str:
 
 
 def write_new_file(path: Path, content: bytes, *, force: bool = False) -> None:
-    """Write a file, whole or not at all; one that is there is replaced with `force` only.
+    """Write a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    content : bytes
+        What it is to hold.
+    force : bool
+        Whether it may replace one that is there.
 
     Raises
     ------

@@ -1,5 +1,7 @@
 """From an activation function to a ramp column: placement of the levels, then realisation in devices."""
 
+from collections.abc import Callable
+
 from memramp.devices import Device
 from memramp.errors import InputError
 from memramp.peripherals.density import Density
@@ -52,34 +54,29 @@ def design_ramp(
     """
     chosen = get_function(function) if isinstance(function, str) else function
     made = realisation or Realisation()
+
+    def column(bits: int, output_bits: int | None) -> RampDesign:
+        return realise(_place(chosen, bits, levels, device, span, density, output_bits, made), device, made)
+
     try:
-        return realise(place_levels(chosen, bits, levels, device, span, density, output_bits, made), device, made)
+        return column(bits, output_bits)
     except WindowError as error:
-        fitting = _most_bits(chosen, bits, levels, device, span, density, made)
+        fitting = _most_bits(lambda fewer: column(fewer, None), bits)
         raise InputError(f"{error}, or at most {fitting} bits") from None
 
 
-def _most_bits(
-    function: Function,
-    bits: int,
-    levels: LevelsKind,
-    device: Device,
-    span: Span | None,
-    density: Density | None,
-    realisation: Realisation,
-) -> int:
-    """Return the highest resolution below `bits` that fits into the window."""
+def _most_bits(column: Callable[[int], RampDesign], bits: int) -> int:
+    """Return the highest resolution below `bits` that fits into the window, 0 if there is none."""
     for fewer in range(bits - 1, 0, -1):
         try:
-            placed = place_levels(function, fewer, levels, device, span, density, None, realisation)
-            realise(placed, device, realisation)
+            column(fewer)
         except InputError:
             continue
         return fewer
     return 0
 
 
-def place_levels(
+def _place(
     function: Function,
     bits: int,
     levels: LevelsKind,

@@ -48,25 +48,17 @@ def noise_aware_levels(
 
     Parameters
     ----------
-    function : Function
-        Activation function.
-    bits : int
-        Resolution, 2..8.
-    density : Density
-        Pre-activations to expect.
+    function, bits, density, span, output_bits
+        As of `memramp.peripherals.placement.lloyd_max_levels`.
     device : Device
         Window, programming and read noise of the ramp's devices. Without noise, the result is that of Lloyd and Max.
     realisation : Realisation or None
         How steps may be made of devices.
-    span : tuple of float or None
-        Inputs beyond which the converter saturates; None takes the function's own [pre-activation].
-    output_bits : int or None
-        Put the outputs on a grid of this many bits over the output range; None leaves them free.
 
     Raises
     ------
     InputError
-        Bits out of range, a density that does not reach as many different outputs, or steps outside the window.
+        What `lloyd_max_levels` refuses, or steps outside the window.
     """
     start, chosen = lloyd_max_levels(function, bits, density, span, output_bits), realisation or Realisation()
     problem = _Problem.of(start, density, device, chosen)

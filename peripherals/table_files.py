@@ -49,21 +49,12 @@ class _About(StrictModel):
 
 
 def save_table(path: Path, table: RampTable, force: bool = False) -> None:
-    """Write a programming table, whole or not at all; the same table gives the same bytes.
-
-    Parameters
-    ----------
-    path : Path
-        Ends in ``.csv`` or ``.json``; its folder must exist.
-    table : RampTable
-        What to write.
-    force : bool
-        Whether it may replace a file that is there.
+    """Write a programming table into a new file; the same table gives the same bytes.
 
     Raises
     ------
     InputError
-        Another ending, no such folder, a file that is there, or the operating system refuses.
+        The name ends neither in ``.csv`` nor in ``.json``, or see `memramp.tablefile.write_new_file`.
     """
     write_new_file(path, table_bytes(table, check_suffix(path, SUFFIXES)), force=force)
 

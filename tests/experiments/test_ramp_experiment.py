@@ -204,6 +204,15 @@ def test_functions_that_turn_and_levels_from_data_run(run):
     assert len(table(run("v_read=null", out="no_v_read"))) == 29
 
 
+def test_figures_tell_the_devices_of_each_block(run, monkeypatch):
+    titles = []
+    monkeypatch.setattr("memramp.experiments.ramp_figures.to_png", lambda figure: titles.append(figure.get_suptitle()))
+    monkeypatch.setattr("memramp.experiments.ramp_runner.write_atomically", lambda *_: None)
+    run()
+    said = "0 to 150 uS; clean: programming noise 5 uS; damaged: programming noise 10 uS, 10 % stuck off"
+    assert [title.splitlines()[1] for title in titles] == [said] * 4
+
+
 def test_files_of_odd_functions_have_plain_names(run, monkeypatch):
     monkeypatch.setattr("memramp.experiments.ramp_figures.to_png", lambda _: b"")  # drawn elsewhere
     odd = [{"expression": "tanh(x / 2)", "span": [-3, 3]}, {"expression": "tanh(x * 2)", "span": [-3, 3]}]

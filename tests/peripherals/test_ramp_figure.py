@@ -46,6 +46,25 @@ def test_chips_of_one_calibration_share_a_legend_entry():
     assert "mean of 3 chips" in labels(figure)[1]
 
 
+def test_many_chips_are_bands_that_hold_all_and_most_of_them():
+    chips = [chip("one_point", seed) for seed in range(40)]
+    linearity = plot_ramp(DESIGN, chips).axes[2]
+    inl = np.stack([inl_dnl(ramp.thresholds, DESIGN)[0] for ramp in chips])
+    whole, most = (band.get_paths()[0].vertices[:, 1] for band in linearity.collections)
+    assert (whole.min(), whole.max()) == (inl.min(), inl.max())
+    assert most.max() == np.percentile(inl, 95, axis=0).max()
+    assert len(linearity.lines) == 1  # of the ideal ramp
+    assert "90 %" in linearity.get_title()
+    assert len(plot_ramp(DESIGN, chips[:12]).axes[2].lines) == 13
+
+
+def test_figure_tells_devices_and_limit():
+    figure = plot_ramp(DESIGN, [chip("none")], about="0 to 150 uS, programming noise 5 uS", inl_limit=0.7)
+    assert figure.get_suptitle().splitlines()[1] == "0 to 150 uS, programming noise 5 uS"
+    assert [line.get_ydata()[0] for line in figure.axes[2].lines[-2:]] == [-0.7, 0.7]
+    assert labels(figure)[-1] == "limit, 0.7 LSB"
+
+
 def test_calibrations_of_one_kind_are_told_apart():
     chosen = [Calibration(copies=copies, tolerance=2.0) for copies in (1, 2, 3, 4, 5)] + [Calibration(kind="none")]
     figure = plot_ramp(DESIGN, [chip(calibration) for calibration in chosen])
