@@ -73,7 +73,7 @@ def test_a_clamp_does_not_undo_stuck_devices(floor):
         ("row,col,state\n0,1,stuck_off\n0,1,stuck_on\n", "line 3: .* row 0, col 1 stands twice, first in line 2"),
         ("row,col,state\n3,0,stuck_off\n", r"line 2: row 3, col 0 lies outside the array, which has rows 0\.\.2"),
         ("row,col,state\n0,2,stuck_off\n", "outside the array"),
-        ("row,col,state\n-1,0,stuck_off\n", "line 2: row must be a whole number, found '-1'"),
+        ("row,col,state\n-1,0,stuck_off\n", "line 2: row must be a whole number from 0 to 999999999, found '-1'"),
         ("row,col,state\n0,0,dead\n", "line 2: state must be stuck_off, stuck_on or a conductance in uS, found 'dead'"),
         ("row,col,state\n0,0,\n", "line 2: state must be stuck_off"),
         ("row,col,state\n0,0,nan\n", "line 2: state must be stuck_off"),
