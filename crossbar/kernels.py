@@ -153,58 +153,67 @@ def _sum_of_sizes(x: Floats, b: int, start: int, stop: int) -> np.float32:
 
 
 @inline_kernel
-def _common_variances(x: Floats, held: float, white: float, start: int, stop: int, variance: Floats) -> None:
-    """Fill `variance` [n, 1] with what all columns of a sample have alike; held and white are deviations."""
+def _common_deviations(x: Floats, held: float, white: float, start: int, stop: int, std: Floats) -> None:
+    """Fill `std` [n] with the deviation that all columns of a sample have alike; held and white are those of a pair."""
     for b in range(x.shape[0]):
         total = 0.0
         if held > 0.0:
             total += held * held * np.float64(_sum_of_squares(x, b, start, stop))
         if white > 0.0:
             total += white * white * np.float64(_sum_of_sizes(x, b, start, stop))
-        variance[b, 0] = np.float32(total)
+        std[b] = np.float32(np.sqrt(total))
 
 
 @inline_kernel
-def _varied_variances(x: Floats, panels: tuple[Floats, Floats], start: int, stop: int, variance: Floats) -> None:
-    """Add to `variance` [n, cols] what each column of each sample has of its own."""
-    n, cols = variance.shape
+def _varied_deviations(
+    x: Floats, panels: tuple[Floats, Floats], start: int, stop: int, common: Floats, std: Floats
+) -> None:
+    """Fill `std` [n, cols] with the deviation of each column of each sample, common [n] included."""
+    n, cols = std.shape
     power, found = np.empty((n, x.shape[1]), np.float32), np.empty((n, cols), np.float32)
+    for b in range(n):
+        for j in range(cols):
+            std[b, j] = common[b] * common[b]
     for kind in range(2):
-        if panels[kind].shape[0] == 0:
-            continue
-        for b in range(n):
-            for i in range(start, stop):
-                power[b, i] = x[b, i] * x[b, i] if kind == 0 else abs(x[b, i])
-        mac_rows(power, panels[kind], start, stop, found)
-        for b in range(n):
-            for j in range(cols):
-                variance[b, j] += found[b, j]
+        if panels[kind].shape[0] > 0:
+            for b in range(n):
+                for i in range(start, stop):
+                    power[b, i] = x[b, i] * x[b, i] if kind == 0 else abs(x[b, i])
+            mac_rows(power, panels[kind], start, stop, found)
+            for b in range(n):
+                for j in range(cols):
+                    std[b, j] += found[b, j]
+    for b in range(n):
+        for j in range(0, cols, simd.WIDE):
+            simd.store_part(std, (b, j), simd.square_root(simd.load_wide(std, (b, j), cols - j)), cols - j)
 
 
 @inline_kernel
-def _add_columns(variance: Floats, key: np.uint64, step: int, first: int, purpose: int, out: Floats) -> None:
-    """Add a normal of its own to each output [n, cols]; variance [n, cols], or [n, 1] where a sample's are alike."""
-    n, cols = out.shape
-    groups = (cols + 31) // 32
-    common = variance.shape[1] < cols
-    for g in range(0, n * groups, 2):
-        row, group = g // groups, g % groups
-        last = g + 1 if g + 1 < n * groups else g
-        other, second = last // groups, last % groups
-        z = normals_twice(key, (8 * group, 8 * second), step, (first + row, first + other), purpose)
-        _add_group(z[0], variance, common, row, 32 * group, out)
-        if last > g:
-            _add_group(z[1], variance, common, other, 32 * second, out)
-
-
-@inline_kernel
-def _add_group(z: Floats, variance: Floats, common: bool, b: int, j: int, out: Floats) -> None:
+def _add_group(z: Floats, common: Floats, varied: Floats | None, b: int, j: int, out: Floats) -> None:
+    """Add 32 normals times their deviations to out[b, j...]."""
     count = out.shape[1] - j
-    if common:
-        std = simd.square_root(simd.splat_wide(variance[b, 0]))
+    held = simd.load_wide(out, (b, j), count)
+    if varied is None:
+        simd.store_part(out, (b, j), simd.fma(z, common[b], held), count)
     else:
-        std = simd.square_root(simd.load_wide(variance, (b, j), count))
-    simd.store_part(out, (b, j), simd.fma(std, z, simd.load_wide(out, (b, j), count)), count)
+        simd.store_part(out, (b, j), simd.fma(z, simd.load_wide(varied, (b, j), count), held), count)
+
+
+@inline_kernel
+def _add_columns(
+    common: Floats, varied: Floats | None, key: np.uint64, step: int, first: int, purpose: int, out: Floats
+) -> None:
+    """Add a normal of its own to each output [n, cols], with the deviations common [n] or varied [n, cols]."""
+    n, cols = out.shape
+    row, group = 0, 0
+    while row < n:
+        # Two groups of columns at a time, the second perhaps those that begin the next sample's.
+        other, second = (row, group + 1) if simd.WIDE * (group + 1) < cols else (row + 1, 0)
+        z = normals_twice(key, (8 * group, 8 * second), step, (first + row, first + other), purpose)
+        _add_group(z[0], common, varied, row, simd.WIDE * group, out)
+        if other < n:
+            _add_group(z[1], common, varied, other, simd.WIDE * second, out)
+        row, group = (other, second + 1) if simd.WIDE * (second + 1) < cols else (other + 1, 0)
 
 
 @inline_kernel
@@ -222,19 +231,15 @@ def _add_gaussian(
     out: Floats,
 ) -> None:
     """Add the noise that the columns have each for itself."""
-    n, cols = out.shape
-    common = np.empty((n, 1), np.float32)
-    _common_variances(x, held_std, white_std, start, stop, common)
+    common = np.empty(x.shape[0], np.float32)
+    _common_deviations(x, held_std, white_std, start, stop, common)
     if varied is None:
         if held_std > 0.0 or white_std > 0.0:
-            _add_columns(common, key, step, first, purpose, out)
+            _add_columns(common, None, key, step, first, purpose, out)
     else:
-        variance = np.empty((n, cols), np.float32)
-        for b in range(n):
-            for j in range(cols):
-                variance[b, j] = common[b, 0]
-        _varied_variances(x, varied, start, stop, variance)
-        _add_columns(variance, key, step, first, purpose, out)
+        std = np.empty(out.shape, np.float32)
+        _varied_deviations(x, varied, start, stop, common, std)
+        _add_columns(common, std, key, step, first, purpose, out)
 
 
 @inline_kernel

@@ -154,48 +154,62 @@ def _cos_sin_lanes(b: Any) -> Any:
 
 
 @inline_kernel
+def _two_waves(words: Any) -> Any:
+    """Return two wide vectors of normals for four vectors of words (w0, w1, w2, w3), 16 counters each.
+
+    The first holds what `normal_pair` makes first of (w0, w1) and (w2, w3), counter after counter; the other what it
+    makes second.
+    """
+    a = simd.halves((words[0] & _LOW) | (words[2] << _SHIFT))
+    b = simd.halves((words[1] & _LOW) | (words[3] << _SHIFT))
+    # (a + 1/2) / 2^32 lies inside (0, 1), so the logarithm is finite; the float32 rounding may reach 1, where it is 0.
+    u = (simd.from_unsigned(a) + float32(0.5)) * float32(2.0**-32)
+    radius = simd.square_root(_log_lanes(u) * float32(-2.0))
+    cos, sin = _cos_sin_lanes(b)
+    return radius * cos, radius * sin
+
+
+@inline_kernel
 def normals_twice(key: np.uint64, first: tuple[int, int], c1: int, c2: tuple[int, int], c3: int) -> Any:
     """Return twice 32 standard normals, as two wide vectors.
 
     Number 4 i + j of vector v stems from word j of counter (first[v] + i, c1, c2[v], c3), see `philox`.
     """
-    c0 = simd.longs(uint64(first[0]), uint64(first[1])) + simd.eights()
-    w0, w1, w2, w3 = _philox_lanes(
+    words = _philox_lanes(
         key,
-        c0,
+        simd.longs(uint64(first[0]), uint64(first[1])) + simd.eights(),
         simd.longs(uint64(c1), uint64(c1)),
         simd.longs(uint64(c2[0]), uint64(c2[1])),
         simd.longs(uint64(c3), uint64(c3)),
     )
-    a = simd.halves((w0 & _LOW) | (w2 << _SHIFT))
-    b = simd.halves((w1 & _LOW) | (w3 << _SHIFT))
-    # (a + 1/2) / 2^32 lies inside (0, 1), so the logarithm is finite; the float32 rounding may reach 1, where it is 0.
-    u = (simd.from_unsigned(a) + float32(0.5)) * float32(2.0**-32)
-    radius = simd.square_root(_log_lanes(u) * float32(-2.0))
-    cos, sin = _cos_sin_lanes(b)
-    return simd.interleave(radius * cos, radius * sin)
+    waves = _two_waves(words)
+    return simd.interleave(waves[0], waves[1])
 
 
 @inline_kernel
-def fill_normal_rows(key: np.uint64, step: int, first_sample: int, purpose: int, out: NDArray[np.float32]) -> None:
-    """Fill an array [n, k] with standard normals.
+def normals_of_samples(key: np.uint64, c0: int, c1: int, sample: int, c3: int) -> Any:
+    """Return four standard normals for each of 16 samples: four vectors, whose lanes are samples.
 
-    Element [b, 4 i + j] stems from word j of counter (i, step, first_sample + b, purpose), whatever n and k.
+    Lane i of vector j stems from word j of counter (c0, c1, sample + i, c3), see `philox`.
     """
-    n, k = out.shape
-    groups = (k + 31) // 32
-    for g in range(0, n * groups, 2):
-        row, group = g // groups, g % groups
-        last = min(g + 1, n * groups - 1)  # the same group once more, where their number is odd
-        other_row, other = last // groups, last % groups
-        z, other_z = normals_twice(
-            key, (8 * group, 8 * other), step, (first_sample + row, first_sample + other_row), purpose
-        )
-        simd.store_part(out, (row, 32 * group), z, k - 32 * group)
-        simd.store_part(out, (other_row, 32 * other), other_z, k - 32 * other)
+    words = _philox_lanes(
+        key,
+        simd.longs(uint64(c0), uint64(c0)),
+        simd.longs(uint64(c1), uint64(c1)),
+        simd.longs(uint64(sample), uint64(sample + 8)) + simd.eights(),
+        simd.longs(uint64(c3), uint64(c3)),
+    )
+    waves = _two_waves(words)
+    z0, z2 = simd.deinterleave(waves[0])
+    z1, z3 = simd.deinterleave(waves[1])
+    return z0, z1, z2, z3
 
 
 @kernel
 def fill_normals(key: np.uint64, c1: int, c2: int, c3: int, out: NDArray[np.float32]) -> None:
     """Fill a float32 array [n] with standard normals; element 4 b + i stems from counter (b, c1, c2, c3)."""
-    fill_normal_rows(key, c1, c2, c3, out.reshape(1, out.shape[0]))
+    n = out.shape[0]
+    for i in range(0, n, 64):
+        z0, z1 = normals_twice(key, (i >> 2, (i >> 2) + 8), c1, (c2, c2), c3)
+        simd.store_part(out, (i,), z0, n - i)
+        simd.store_part(out, (min(i + 32, n),), z1, n - i - 32)

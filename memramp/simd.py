@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.core.datamodel import PrimitiveModel, register_default
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -333,6 +333,69 @@ def total(_context: Any, a: Any) -> Any:
     return a.element(a), generate
 
 
+@intrinsic
+def deinterleave(_context: Any, a: Any) -> Any:
+    """Return the even and the odd lanes of a vector, two vectors of half its lanes."""
+    if not isinstance(a, Vector):
+        return None
+    half = Vector(a.element, a.lanes // 2)
+    pair = types.UniTuple(half, 2)
+
+    def generate(context: Any, builder: ir.IRBuilder, _sig: Any, args: Any) -> ir.Value:
+        orders = [half.of(types.int32).constant(range(start, a.lanes, 2)) for start in (0, 1)]
+        return context.make_tuple(builder, pair, [builder.shuffle_vector(args[0], args[0], order) for order in orders])
+
+    return pair(a), generate
+
+
+@intrinsic
+def moved_up(_context: Any, a: Any, first: Any) -> Any:
+    """Return a vector whose lane i has what lane i - 1 of `a` has, lane 0 the number `first`; the last lane is lost."""
+    if not isinstance(a, Vector):
+        return None
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        filled = _as_vector(context, builder, args[1], sig.args[1], a)
+        order = a.of(types.int32).constant([a.lanes, *range(a.lanes - 1)])
+        return builder.shuffle_vector(args[0], filled, order)
+
+    return a(a, first), generate
+
+
+@intrinsic
+def no_counts(_context: Any) -> Any:
+    """Return a wide vector of words, all 0."""
+    vector = Vector(types.int32, WIDE)
+
+    def generate(_context: Any, _builder: ir.IRBuilder, _sig: Any, _args: Any) -> ir.Value:
+        return vector.constant([0] * WIDE)
+
+    return vector(), generate
+
+
+PICKS = bool(binding.get_host_cpu_features().get("avx512f"))
+"""Whether the processor can look 32 floats up in registers, see `pick`."""
+
+
+@intrinsic
+def pick(_context: Any, table: Any, places: Any) -> Any:
+    """Return in each lane the float of a wide vector that stands in the lane of this number, 0..31; needs `PICKS`."""
+    if (table, places) != (Vector(types.float32, WIDE), Vector(types.int32, WIDE)):
+        return None
+
+    def generate(_context: Any, builder: ir.IRBuilder, _sig: Any, args: Any) -> ir.Value:
+        shape = ir.FunctionType(FLOATS.ir_type, [FLOATS.ir_type, FLOATS.of(types.int32).ir_type, FLOATS.ir_type])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.x86.avx512.vpermi2var.ps.512")
+        halves = [Vector(types.int32, LANES).constant(range(start, start + LANES)) for start in (0, LANES)]
+        low, high = (builder.shuffle_vector(args[0], args[0], half) for half in halves)
+        found = [
+            builder.call(function, [low, builder.shuffle_vector(args[1], args[1], half), high]) for half in halves
+        ]
+        return builder.shuffle_vector(*found, places.constant(range(WIDE)))
+
+    return table(table, places), generate
+
+
 def pointer_to(context: Any, builder: ir.IRBuilder, array: types.Array, value: ir.Value, at: list[ir.Value]) -> ir.Value:
     """Return where the element with the indices `at`, not negative, of an array lies."""
     view = context.make_array(array)(context, builder, value)
@@ -349,8 +412,11 @@ def _place(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, vector: Vec
 
 def first_lanes(builder: ir.IRBuilder, count: ir.Value, vector: Vector) -> ir.Value:
     """Return a mask of the first `count` lanes; count a 64-bit number, of any sign and size."""
-    words = vector.of(types.int64)
-    return builder.icmp_signed(">", broadcast(builder, count, words), words.constant(range(vector.lanes)))
+    zero, all_lanes, one = (ir.Constant(_INT64, number) for number in (0, vector.lanes, 1))
+    count = builder.select(builder.icmp_signed(">", count, zero), count, zero)
+    count = builder.select(builder.icmp_signed("<", count, all_lanes), count, all_lanes)
+    bits = builder.sub(builder.shl(one, count), one)  # cheaper than comparing the lanes' numbers with the count
+    return builder.bitcast(builder.trunc(bits, ir.IntType(vector.lanes)), vector.of(types.boolean).ir_type)
 
 
 def store_masked(builder: ir.IRBuilder, value: ir.Value, place: ir.Value, mask: ir.Value, vector: Vector) -> None:
@@ -362,20 +428,44 @@ def store_masked(builder: ir.IRBuilder, value: ir.Value, place: ir.Value, mask: 
     builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [value, place, align, mask])
 
 
-def _load_part(vector: Vector, array: Any, at: Any, count: Any) -> Any:
+@intrinsic
+def store_quads(_context: Any, array: Any, at: Any, value: Any) -> Any:
+    """Write a plain vector in four parts of four floats: to element `at` = (row, column) of an array and to the rows
+    below."""
+    quad = Vector(types.float32, 4)
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        row, column = (
+            context.cast(builder, place, kind, types.intp)
+            for place, kind in zip(cgutils.unpack_tuple(builder, args[1]), sig.args[1], strict=True)
+        )
+        for k in range(4):
+            order = quad.of(types.int32).constant(range(4 * k, 4 * k + 4))
+            at_row = [builder.add(row, ir.Constant(_INT64, k)), column]
+            place = pointer_to(context, builder, sig.args[0], args[0], at_row)
+            part = builder.shuffle_vector(args[2], args[2], order)
+            builder.store(part, builder.bitcast(place, quad.ir_type.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return (types.void(array, at, value), generate) if value == FLOATS else None
+
+
+def _load_part(vector: Vector, array: Any, at: Any, count: Any, *fill: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         place = _place(context, builder, sig, args, vector)
         mask = first_lanes(builder, context.cast(builder, args[2], sig.args[2], types.int64), vector)
+        zeros = vector.constant([0.0] * vector.lanes)
+        filled = _as_vector(context, builder, args[3], sig.args[3], vector) if fill else zeros
         shape = ir.FunctionType(vector.ir_type, [place.type, _INT32, mask.type, vector.ir_type])
         function = cgutils.get_or_insert_function(builder.module, shape, f"llvm.masked.load.v{vector.lanes}f32.p0")
-        return builder.call(function, [place, ir.Constant(_INT32, 4), mask, vector.constant([0.0] * vector.lanes)])
+        return builder.call(function, [place, ir.Constant(_INT32, 4), mask, filled])
 
-    return vector(array, at, count), generate
+    return vector(array, at, count, *fill), generate
 
 
 @intrinsic
 def load_part(_context: Any, array: Any, at: Any, count: Any) -> Any:
-    """Return the `count` floats (at most 16) from the element with the indices `at` (a tuple) on; 0 in other lanes."""
+    """Return the `count` floats (at most 16) from the element with the indices `at` (a tuple) on; 0 elsewhere."""
     return _load_part(FLOATS, array, at, count)
 
 
@@ -383,6 +473,12 @@ def load_part(_context: Any, array: Any, at: Any, count: Any) -> Any:
 def load_wide(_context: Any, array: Any, at: Any, count: Any) -> Any:
     """Return a wide vector, see `load_part`."""
     return _load_part(Vector(types.float32, WIDE), array, at, count)
+
+
+@intrinsic
+def load_wide_or(_context: Any, array: Any, at: Any, count: Any, fill: Any) -> Any:
+    """Return a wide vector, with the number `fill` beyond `count`; see `load_part`."""
+    return _load_part(Vector(types.float32, WIDE), array, at, count, fill)
 
 
 @intrinsic

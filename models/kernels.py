@@ -13,10 +13,9 @@ from memramp import simd
 from memramp.crossbar.kernels import Noise, Partial, read_rows
 from memramp.elementary import sigmoid_lanes, tanh_lanes
 from memramp.jit import inline_kernel, kernel
-from memramp.peripherals.kernels import ColumnErrors, convert_columns, look_up, quantise_lanes, ramp_rows
+from memramp.peripherals.kernels import ColumnErrors, convert_columns, look_up, quantise_lanes, ramp_buffer, ramp_rows
 
 Floats = NDArray[np.float32]
-Codes = NDArray[np.int16]
 Curve = tuple[Floats, Floats, Floats]
 """A converter: programmed ramp values, their read noise, outputs."""
 
@@ -74,24 +73,19 @@ def _read(
 
 
 @inline_kernel
-def _draw_ramp(curve: Curve, noisy: bool, key: np.uint64, t: int, first: int, purpose: int, ramp: Floats) -> None:
-    """Fill the thresholds of one firing for each sample; without noise they stay as they were before the first step."""
-    if noisy:
-        ramp_rows(curve[0], curve[1], key, t, first, purpose, True, ramp)
+def _draw_ramp(curve: Curve, still: bool, key: np.uint64, t: int, first: int, purpose: int, ramps: Floats) -> None:
+    """Fill the thresholds of one firing for each sample; those without noise stay as they were in the step before."""
+    if t == 0 or not still:
+        ramp_rows(curve[0], curve[1], key, t, first, purpose, True, ramps)
 
 
 @inline_kernel
-def _still_ramp(curve: Curve, ramp: Floats) -> bool:
-    """Fill thresholds without noise; return whether the ramp has any."""
-    noisy = False
+def _is_still(curve: Curve) -> bool:
+    """Return whether a ramp has no read noise."""
+    highest = np.float32(0.0)
     for i in range(curve[1].shape[0]):
-        noisy = noisy or curve[1][i] > 0.0
-    for b in range(ramp.shape[0]):
-        highest = np.float32(-np.inf)
-        for i in range(ramp.shape[1]):
-            highest = max(highest, curve[0][i])
-            ramp[b, i] = highest
-    return noisy
+        highest = max(highest, curve[1][i])
+    return highest == 0.0
 
 
 @inline_kernel
@@ -102,12 +96,12 @@ def _convert_gates_alike(
     keys: Keys,
     t: int,
     first: int,
-    noisy: tuple[bool, bool],
+    still: tuple[bool, bool],
     ramps: tuple[Floats, Floats],
 ) -> None:
     hidden = pre.shape[1] // 4
-    _draw_ramp(sigmoid, noisy[0], keys[1], t, first, GATES, ramps[0])
-    _draw_ramp(tanh, noisy[1], keys[2], t, first, GATES, ramps[1])
+    _draw_ramp(sigmoid, still[0], keys[1], t, first, GATES, ramps[0])
+    _draw_ramp(tanh, still[1], keys[2], t, first, GATES, ramps[1])
     for b in range(pre.shape[0]):
         look_up(pre, b, 0, 2 * hidden, ramps[0], b, sigmoid[2], pre, 0)
         look_up(pre, b, 2 * hidden, 3 * hidden, ramps[1], b, tanh[2], pre, 2 * hidden)
@@ -116,25 +110,25 @@ def _convert_gates_alike(
 
 @inline_kernel
 def _convert_group(
-    pre: Floats,
+    v: Floats,
     b: int,
     start: int,
     stop: int,
     column: int,
     curve: Curve,
+    values: Floats,
     key: np.uint64,
     t: int,
     sample: int,
+    purpose: int,
     errors: ColumnErrors,
-    ramp: Floats,
-    codes: Codes,
+    out: Floats,
 ) -> None:
-    """Replace pre[b, start..stop-1], columns of one converter from number `column` on, by its outputs."""
-    convert_columns(
-        pre[b, start:stop], column, curve[0], curve[1], errors, key, t, sample, GATES, ramp, codes[: stop - start]
-    )
+    """Fill out[b, start..stop-1] with one converter's outputs for v[b, start..stop-1], its columns from `column` on."""
+    ramp, codes = np.empty((2, curve[0].shape[0]), np.float32), np.empty(stop - start, np.int16)
+    convert_columns(v[b, start:stop], column, values[b], errors, key, t, sample, purpose, ramp, codes)
     for j in range(start, stop):
-        pre[b, j] = curve[2][codes[j - start]]
+        out[b, j] = curve[2][codes[j - start]]
 
 
 @inline_kernel
@@ -147,15 +141,19 @@ def _convert_gates_apart(
     first: int,
     errors: tuple[ColumnErrors, ColumnErrors],
     ramps: tuple[Floats, Floats],
-    codes: Codes,
 ) -> None:
     hidden = pre.shape[1] // 4
+    for kind in range(2):
+        curve, values, key = (sigmoid, ramps[0], keys[1]) if kind == 0 else (tanh, ramps[1], keys[2])
+        ramp_rows(curve[0], curve[1], key, t, first, GATES, False, values)
     for b in range(pre.shape[0]):
-        sample = first + b
-        groups = ((0, 2 * hidden, 0), (3 * hidden, 4 * hidden, 2 * hidden))
-        for start, stop, column in groups:
-            _convert_group(pre, b, start, stop, column, sigmoid, keys[1], t, sample, errors[0], ramps[0], codes)
-        _convert_group(pre, b, 2 * hidden, 3 * hidden, 0, tanh, keys[2], t, sample, errors[1], ramps[1], codes)
+        for gate in range(4):
+            column = (0, hidden, 0, 2 * hidden)[gate]
+            curve, values, key = (tanh, ramps[1], keys[2]) if gate == 2 else (sigmoid, ramps[0], keys[1])
+            of_gate, start = errors[1] if gate == 2 else errors[0], gate * hidden
+            _convert_group(
+                pre, b, start, start + hidden, column, curve, values, key, t, first + b, GATES, of_gate, pre
+            )
 
 
 @inline_kernel
@@ -179,11 +177,10 @@ def _activate(
     keys: Keys,
     t: int,
     first: int,
-    noisy: tuple[bool, bool],
+    still: tuple[bool, bool],
     errors: Errors,
     partial: Partial | None,
     ramps: tuple[Floats, Floats],
-    codes: Codes,
 ) -> None:
     """Replace the pre-activations of the gates i, f, g, o by their values: one firing of each ramp serves a sample.
 
@@ -192,9 +189,9 @@ def _activate(
     if partial is not None:
         _apply_functions(pre)
     elif errors is None:
-        _convert_gates_alike(pre, sigmoid, tanh, keys, t, first, noisy, ramps)
+        _convert_gates_alike(pre, sigmoid, tanh, keys, t, first, still, ramps)
     else:
-        _convert_gates_apart(pre, sigmoid, tanh, keys, t, first, errors, ramps, codes)
+        _convert_gates_apart(pre, sigmoid, tanh, keys, t, first, errors, ramps)
 
 
 @inline_kernel
@@ -222,20 +219,16 @@ def _tanh_of_state(c: Floats, out: Floats) -> None:
 
 @inline_kernel
 def _convert_state(
-    c: Floats, tanh: Curve, key: np.uint64, t: int, first: int, noisy: bool, errors: Errors, ramp: Floats, out: Floats
+    c: Floats, tanh: Curve, key: np.uint64, t: int, first: int, errors: Errors, ramps: Floats, out: Floats
 ) -> None:
     """Fill `out` with tanh(c) by another firing of the tanh ramp, in columns after those of gate g."""
     n, hidden = c.shape
-    if errors is None:
-        _draw_ramp(tanh, noisy, key, t, first, STATE, ramp)
-        for b in range(n):
-            look_up(c, b, 0, hidden, ramp, b, tanh[2], out, 0)
-    else:
-        codes = np.empty(hidden, np.int16)
-        for b in range(n):
-            convert_columns(c[b], hidden, tanh[0], tanh[1], errors[1], key, t, first + b, STATE, ramp, codes)
-            for j in range(hidden):
-                out[b, j] = tanh[2][codes[j]]
+    ramp_rows(tanh[0], tanh[1], key, t, first, STATE, errors is None, ramps)
+    for b in range(n):
+        if errors is None:
+            look_up(c, b, 0, hidden, ramps, b, tanh[2], out, 0)
+        else:
+            _convert_group(c, b, 0, hidden, hidden, tanh, ramps, key, t, first + b, STATE, errors[1], out)
 
 
 @inline_kernel
@@ -278,21 +271,18 @@ def lstm_sequence(
     n, hidden = x.shape[0], states.shape[2]
     rows, pre = np.zeros((n, w.shape[1]), np.float32), np.empty((n, 4 * hidden), np.float32)
     c, state = np.zeros((n, hidden), np.float32), np.empty((n, hidden), np.float32)
-    high = max(n, 2)  # for columns that differ, two rows are the ramp of one sample
-    ramps = (np.empty((high, sigmoid[0].shape[0]), np.float32), np.empty((high, tanh[0].shape[0]), np.float32))
-    noisy = (_still_ramp(sigmoid, ramps[0]), _still_ramp(tanh, ramps[1]))
-    codes = np.empty(2 * hidden, np.int16)
-    if errors is None:
-        ramps = (ramps[0][:n], ramps[1][:n])
+    ramps = (ramp_buffer(n, sigmoid[0].shape[0]), ramp_buffer(n, tanh[0].shape[0]))
+    ramps_of_state = ramp_buffer(n, tanh[0].shape[0])
+    still = (_is_still(sigmoid), _is_still(tanh))
     for b in range(n):
         rows[b, w.shape[1] - 1] = np.float32(1.0)  # the bias row's full pulse
     for t in range(x.shape[1]):
         _fill_features(x, t, limit, levels, rows)
         _read(rows, w, noise, partial, keys[0], t, first, pre)
-        _activate(pre, sigmoid, tanh, keys, t, first, noisy, errors, partial, ramps, codes)
+        _activate(pre, sigmoid, tanh, keys, t, first, still, errors, partial, ramps)
         _update_cell(pre, c)
         if digital_state:
             _tanh_of_state(c, state)
         else:
-            _convert_state(c, tanh, keys[2], t, first, noisy[1], errors, ramps[1], state)
+            _convert_state(c, tanh, keys[2], t, first, errors, ramps_of_state, state)
         _update_hidden(pre, state, limit, levels, t, rows, states)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from memramp import simd
 from memramp.jit import inline_kernel, kernel
-from memramp.normals import fill_normal_rows, normal_pair, philox
+from memramp.normals import normal_pair, normals_of_samples, philox
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -65,33 +65,86 @@ def count_crossings(v: np.float32 | np.float64, thresholds: Floats) -> int:
 
 
 @inline_kernel
+def _halve(v: Any, table: Any, count: Any, step: int) -> Any:
+    """Return the counts raised by `step` where the threshold of that number is crossed; lane k: threshold k - 1."""
+    raised = count + np.int32(step)
+    return simd.select(v >= simd.pick(table, raised), raised, count)
+
+
+@inline_kernel
+def _search_in_registers(
+    v: Floats, b: int, start: int, stop: int, thresholds: Floats, row: int, outputs: Floats, target: Any, to: int
+) -> None:
+    size = outputs.shape[0] - 1
+    never = np.float32(np.nan)  # no value crosses it
+    table = simd.moved_up(simd.load_wide_or(thresholds, (row, 0), size, never), never)
+    values = simd.load_wide(outputs, (0,), size + 1)
+    for j in range(start, stop, simd.WIDE):
+        held = simd.load_wide(v, (b, j), stop - j)
+        count = _halve(held, table, simd.no_counts(), 16)
+        count = _halve(held, table, count, 8)
+        count = _halve(held, table, count, 4)
+        count = _halve(held, table, count, 2)
+        count = _halve(held, table, count, 1)
+        simd.store_part(target, (b, to + j - start), simd.pick(values, count), stop - j)
+
+
+@inline_kernel
+def _scan(
+    v: Floats, b: int, start: int, stop: int, thresholds: Floats, row: int, outputs: Floats, target: Any, to: int
+) -> None:
+    for j in range(start, stop, simd.WIDE):
+        held = simd.load_wide(v, (b, j), stop - j)
+        # As thresholds rise, the last one that is crossed decides: no count is needed to find its output.
+        found = simd.splat_wide(outputs[0])
+        for k in range(outputs.shape[0] - 1):
+            found = simd.select(held >= thresholds[row, k], outputs[k + 1], found)
+        simd.store_part(target, (b, to + j - start), found, stop - j)
+
+
+_few_thresholds = _search_in_registers if simd.PICKS else _scan
+
+
+@inline_kernel
 def look_up(
     v: Floats, b: int, start: int, stop: int, thresholds: Floats, row: int, outputs: Floats, target: Any, to: int
 ) -> None:
     """Fill target[b, to...] with ``outputs[c]``, c the count of crossings of v[b, start..stop-1].
 
-    thresholds [rows, K], of which `row` counts, non-decreasing; outputs [K + 1]; target float32, or an integer type
+    thresholds [rows, K or more], of which `row` counts, the first K non-decreasing; outputs [K + 1]; target float32, or an integer type
     for outputs that are whole numbers; it may be v itself. NaN gives outputs[0].
     """
-    size = thresholds.shape[1]
-    if size > _SCAN_LIMIT:
+    size = outputs.shape[0] - 1
+    if size < simd.WIDE:
+        _few_thresholds(v, b, start, stop, thresholds, row, outputs, target, to)
+    elif size <= _SCAN_LIMIT:
+        _scan(v, b, start, stop, thresholds, row, outputs, target, to)
+    else:
         for j in range(start, stop):
-            target[b, to + j - start] = outputs[count_crossings(v[b, j], thresholds[row])]
-        return
-    for j in range(start, stop, simd.WIDE):
-        held = simd.load_wide(v, (b, j), stop - j)
-        # As thresholds rise, the last one that is crossed decides: no count is needed to find its output.
-        found = simd.splat_wide(outputs[0])
-        for k in range(size):
-            found = simd.select(held >= thresholds[row, k], outputs[k + 1], found)
-        simd.store_part(target, (b, to + j - start), found, stop - j)
+            target[b, to + j - start] = outputs[count_crossings(v[b, j], thresholds[row, :size])]
+
+
+@inline_kernel
+def ramp_buffer(n: int, size: int) -> Floats:
+    """Return an array for the ramps of n samples, see `ramp_rows`: its rows and columns are somewhat more."""
+    return np.empty(((n + 15) // 16 * 16, (size + 3) // 4 * 4), np.float32)
+
+
+@inline_kernel
+def _climb(z: Any, place: int, base: Floats, std: Floats, total: Any, highest: Any, rising: bool) -> Any:
+    """Go one step up 16 ramps: return their values, the sums of their errors and the greatest values so far."""
+    place = min(place, base.shape[0] - 1)  # what is found beyond the end is not used
+    total = simd.fma(z, std[place], total)
+    value = total + base[place]
+    highest = simd.greater(value, highest)
+    return highest if rising else value, total, highest
 
 
 @inline_kernel
 def ramp_rows(
     base: Floats, std: Floats, key: np.uint64, step: int, first_sample: int, purpose: int, rising: bool, out: Floats
 ) -> None:
-    """Fill `out` [n, K] with one conversion's ramp for each of n samples, under read noise.
+    """Fill each row of `out`, a `ramp_buffer`, with one sample's ramp under read noise; columns from K on are scratch.
 
     `base` are the ramp's programmed values at the comparisons; `std[0]` is the noise of the start value, `std[i]` that
     of the step that leads to value i, both [K]. Errors of the steps add up along the ramp. Element i of the noise stems
@@ -100,15 +153,20 @@ def ramp_rows(
     `rising` asks for thresholds as a comparator sees them that counts until the first crossing: the running maximum of
     the values, which stand in the order of the clocks otherwise. With std = 0, that is the one of `base`, bit for bit.
     """
-    fill_normal_rows(key, step, first_sample, purpose, out)
-    for b in range(out.shape[0]):
-        total, highest = 0.0, np.float32(-np.inf)
-        for i in range(out.shape[1]):
-            # Products of float32 numbers are exact in float64: the bits do not depend on fused operations.
-            total += np.float64(std[i]) * np.float64(out[b, i])
-            value = np.float32(np.float64(base[i]) + total)
-            highest = max(highest, value)
-            out[b, i] = highest if rising else value
+    for b in range(0, out.shape[0], simd.LANES):
+        # The lanes are samples.
+        total, highest = simd.splat(np.float32(0.0)), simd.splat(np.float32(-np.inf))
+        for i in range(0, out.shape[1], 4):
+            z0, z1, z2, z3 = normals_of_samples(key, i >> 2, step, first_sample + b, purpose)
+            v0, total, highest = _climb(z0, i, base, std, total, highest, rising)
+            v1, total, highest = _climb(z1, i + 1, base, std, total, highest, rising)
+            v2, total, highest = _climb(z2, i + 2, base, std, total, highest, rising)
+            v3, total, highest = _climb(z3, i + 3, base, std, total, highest, rising)
+            even, odd = simd.interleave(v0, v2), simd.interleave(v1, v3)
+            for half in range(2):
+                low, high = simd.interleave(even[half], odd[half])
+                simd.store_quads(out, (b + 8 * half, i), low)
+                simd.store_quads(out, (b + 8 * half + 4, i), high)
 
 
 @inline_kernel
@@ -123,7 +181,10 @@ def noisy_thresholds(
     base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, out: Floats
 ) -> None:
     """Fill `out` [K] with the thresholds of one conversion under read noise, see `ramp_rows`."""
-    ramp_rows(base, std, key, step, sample, purpose, True, out.reshape(1, out.shape[0]))
+    ramps = ramp_buffer(1, out.shape[0])
+    ramp_rows(base, std, key, step, sample, purpose, True, ramps)
+    for i in range(out.shape[0]):
+        out[i] = ramps[0, i]
 
 
 @kernel
@@ -134,7 +195,7 @@ def convert_batch(
 
     v [n, cols], base and std [K] as in `ramp_rows`, codes [n, cols]. Sample b draws as first_sample + b.
     """
-    thresholds, numbers = np.empty((v.shape[0], base.shape[0]), np.float32), np.empty(base.shape[0] + 1, np.float32)
+    thresholds, numbers = ramp_buffer(v.shape[0], base.shape[0]), np.empty(base.shape[0] + 1, np.float32)
     ramp_rows(base, std, key, step, first_sample, purpose, True, thresholds)
     numbers_to(numbers)
     for b in range(v.shape[0]):
@@ -168,14 +229,13 @@ def convert_batch_by_bins(
 
 
 @inline_kernel
-def _read_ramp(
-    base: Floats, std: Floats, key: np.uint64, step: int, sample: int, purpose: int, count_all: bool, ramp: Floats
-) -> None:
-    ramp_rows(base, std, key, step, sample, purpose, False, ramp[:1])
+def _sort_ramp(values: Floats, count_all: bool, ramp: Floats) -> None:
+    """Fill `ramp` [2, K], see `read_ramp`, from a row of a `ramp_buffer`."""
     highest = np.float32(-np.inf)
-    for i in range(base.shape[0]):
-        highest = max(highest, ramp[0, i])
-        ramp[1, i] = ramp[0, i] if count_all else highest
+    for i in range(ramp.shape[1]):
+        highest = max(highest, values[i])
+        ramp[0, i] = values[i]
+        ramp[1, i] = values[i] if count_all else highest
     if count_all:
         ramp[1].sort()
 
@@ -189,7 +249,9 @@ def read_ramp(
     The values have the read noise of `ramp_rows`, bit for bit. The thresholds, for noiseless comparators, are their
     running maximum, or, where all clocks count, the values in ascending order.
     """
-    _read_ramp(base, std, key, step, sample, purpose, count_all, ramp)
+    ramps = ramp_buffer(1, base.shape[0])
+    ramp_rows(base, std, key, step, sample, purpose, False, ramps)
+    _sort_ramp(ramps[0], count_all, ramp)
 
 
 @inline_kernel
@@ -292,8 +354,7 @@ def convert_row(
 def convert_columns(
     v: Floats,
     first: int,
-    base: Floats,
-    std: Floats,
+    values: Floats,
     errors: ColumnErrors,
     key: np.uint64,
     step: int,
@@ -302,8 +363,11 @@ def convert_columns(
     ramp: Floats,
     codes: Codes,
 ) -> None:
-    """Convert one sample's columns first, first + 1, ... that differ or count in another way; v and codes [cols]."""
-    _read_ramp(base, std, key, step, sample, purpose, errors.count_all, ramp)
+    """Convert one sample's columns first, first + 1, ... that differ or count in another way; v and codes [cols].
+
+    `values` is the sample's row of a `ramp_buffer`, not rising; ramp [2, K] is scratch.
+    """
+    _sort_ramp(values, errors.count_all, ramp)
     convert_row(v, first, ramp, errors, key, step, sample, purpose, codes)
 
 
@@ -324,9 +388,10 @@ def convert_batch_columns(
 
     `first` is the number of the first column of v.
     """
-    ramp = np.empty((2, base.shape[0]), np.float32)
+    ramps, ramp = ramp_buffer(v.shape[0], base.shape[0]), np.empty((2, base.shape[0]), np.float32)
+    ramp_rows(base, std, key, step, first_sample, purpose, False, ramps)
     for b in range(v.shape[0]):
-        convert_columns(v[b], first, base, std, errors, key, step, first_sample + b, purpose, ramp, codes[b])
+        convert_columns(v[b], first, ramps[b], errors, key, step, first_sample + b, purpose, ramp, codes[b])
 
 
 @inline_kernel
