@@ -51,12 +51,12 @@ _KEYWORD_LSTM = Case(
 
 _PROGRAMMING = Case(
     name="programming",
-    title="program a pair of 512 x 512 arrays 100 times with write noise, and tell the error of each",
+    title="program a pair of 512 x 512 arrays 100 times with write noise (PCM), and tell the error of each",
     sizes={"rows": 512, "cols": 512, "times": 100},
     small={"rows": 24, "cols": 20, "times": 4},
     contenders=(
         Contender("memramp", "memramp", "programming"),
-        Contender("aihwkit", "aihwkit", "programming", note="PCM-like write noise of the pair"),
+        Contender("aihwkit", "aihwkit", "programming", note="draws drift coefficients, too"),
     ),
     bars=(Bar("at least 5 x faster than aihwkit", "memramp", 5.0, "aihwkit", True),),
     check=checks.programming,
