@@ -79,13 +79,14 @@ def _slow_gate(converter: Converter, key: int) -> Callable[[NDArray[np.float32]]
 
 
 def programming() -> None:
-    """Check that a pair's error is that of two devices, neither of which noise can carry below zero."""
+    """Check that the error is that of devices whose noise cannot carry them below zero."""
     pair, times = Programming.build(24, 20), 4
     errors = pair.errors(times)
     assert np.unique(errors).size == times
     mean, variance = _rectified(pair.target, pair.device.prog_noise.std(pair.target))
-    expected = np.sqrt((variance[0] + variance[1]).mean() + (mean[0] - mean[1]).var())
-    assert abs(errors.mean() / expected - 1.0) < SIGMAS / np.sqrt(2.0 * times * pair.target[0].size)
+    expected = np.sqrt(variance.mean() + mean.var())
+    # Devices of unlike noise make a distribution with a kurtosis of up to 9, here far less.
+    assert abs(errors.mean() / expected - 1.0) < SIGMAS * np.sqrt((9.0 - 1.0) / (4.0 * times * pair.target.size))
 
 
 def _rectified(

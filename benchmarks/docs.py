@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import HEAD, case_rows, limit_rows, values_text, verdict_cells
+from benchmarks.report import HEAD, case_rows, limit_rows, threads_text, values_text, verdict_cells
 from memramp.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("performance.template.md")
@@ -51,7 +51,7 @@ def _bars(results: dict[str, Any], _: str) -> str:
 
 
 def _limits(results: dict[str, Any], _: str) -> str:
-    head = ["limit", *(f"{count} thread" + "s" * (count > 1) for count in results["threads"]), "unit", ""]
+    head = ["limit", *map(threads_text, results["threads"]), "unit", ""]
     return "\n".join(_table([head, *limit_rows(results)]))
 
 

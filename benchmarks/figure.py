@@ -6,6 +6,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
+from benchmarks.report import seconds, threads_text
+
 _COLOURS = {"memramp": "#1b6ca8", "torch": "#d1495b", "aihwkit": "#edae49", "badcrossbar": "#66a182"}
 _BESIDE = "#9db4c0"  # other work of memramp's process: NumPy, slow references
 
@@ -53,8 +55,6 @@ def _title(results: dict[str, Any]) -> str:
 
 def _rows(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the bars from top to bottom: of each case those at the largest number of threads that can be drawn."""
-    from benchmarks.report import seconds
-
     rows: list[dict[str, Any]] = []
     place = 0
     for case in results["cases"]:
@@ -67,7 +67,7 @@ def _rows(results: dict[str, Any]) -> list[dict[str, Any]]:
             name = row["contender"]
             beside = row["library"] == "memramp" and not name.startswith(("memramp", timed[0]["contender"]))
             rows.append({
-                "case": f"{case['name']}, {threads} thread" + "s" * (threads > 1),
+                "case": f"{case['name']}, {threads_text(threads)}",
                 "label": name,
                 "place": place,
                 "ratio": row["median"] / timed[0]["median"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.limits import LIMITS
 from benchmarks.machine import describe_machine
+from benchmarks.report import threads_text
 from benchmarks.table import Bar, Case, Contender, Sizes
 from benchmarks.workers import Worker, WorkerError, Workers
 
@@ -62,7 +63,7 @@ def measure(
 
 
 def _limits(workers: Workers, threads: int, quick: bool, note: Note) -> dict[str, Any]:
-    note(f"limits of the machine, {_count(threads)}")
+    note(f"limits of the machine, {threads_text(threads)}")
     worker = workers.get("memramp", threads)
     if worker is None:
         raise WorkerError(f"memramp cannot be imported: {workers.missing['memramp']}")
@@ -81,7 +82,7 @@ def _case(case: Case, threads: Sequence[int], workers: Workers, quick: bool, not
     counts = [min(threads)] if case.one_thread else list(threads)
     rows = []
     for count in counts:
-        note(f"{case.name}, {_count(count)}")
+        note(f"{case.name}, {threads_text(count)}")
         rows += _turns(case, sizes, count, workers, quick)
     verdicts = [judge(bar, rows, count) for bar in case.bars for count in counts]
     for row in rows:
@@ -143,19 +144,19 @@ class _Row:
 
 
 def judge(bar: Bar, rows: Sequence[dict[str, Any]], threads: int) -> dict[str, Any]:
-    """Return whether a bar is met at a number of threads: by medians, with the ratio of the best times beside it."""
+    """Return whether a bar is met at a number of threads: by medians, with the ratio of the best times beside it.
+
+    A rival that more threads make slower is taken with fewer: nobody would use them.
+    """
     verdict: dict[str, Any] = {"text": bar.text, "threads": threads, "limit": bar.limit, "unit": bar.unit}
-    found = {row["contender"]: row for row in rows if row["threads"] == threads}
-    own, rival = found[bar.of], found[bar.against] if bar.against else None
-    problem = own.get("problem") or (rival or {}).get("problem")
-    if problem:
-        return verdict | {"problem": problem}
-    if bar.value and rival:
-        difference = bar.difference(own["values"][bar.value], rival["values"][bar.value])
+    own = next(row for row in rows if row["contender"] == bar.of and row["threads"] == threads)
+    rivals = [row for row in rows if row["contender"] == bar.against and row["threads"] <= threads]
+    problems = [row["problem"] for row in (own, *rivals) if "problem" in row]
+    if problems:
+        return verdict | {"problem": problems[0]}
+    if bar.value:
+        difference = bar.difference(own["values"][bar.value], rivals[0]["values"][bar.value])
         return verdict | {"ratio": difference, "met": bar.met(difference)}
-    ratio, best = (bar.ratio(own[key], rival[key] if rival else None) for key in ("median", "best"))
+    ratio, best = (bar.ratio(own[key], min((row[key] for row in rivals), default=None)) for key in ("median", "best"))
     return verdict | {"ratio": ratio, "ratio_of_best": best, "met": bar.met(ratio)}
 
-
-def _count(threads: int) -> str:
-    return f"{threads} thread" + ("s" if threads > 1 else "")

@@ -48,5 +48,20 @@ def lstm_step(rows: int, cols: int, batch: int) -> Work:
     return run
 
 
+def per_device(rows: int, cols: int, batch: int) -> Work:
+    """Return a product for which every weight is drawn anew for every sample, as simulators on torch's tiles do it."""
+    import torch
+
+    w, x = torch.randn(rows, cols), torch.rand(batch, rows) * 2 - 1
+    out = torch.empty(batch, cols)
+
+    def run() -> None:
+        with torch.no_grad():
+            for sample in range(batch):
+                torch.matmul(x[sample], torch.randn_like(w).mul_(0.05).add_(w), out=out[sample])
+
+    return run
+
+
 if __name__ == "__main__":
-    serve({"lstm": lstm, "lstm_step": lstm_step}, load)
+    serve({"lstm": lstm, "lstm_step": lstm_step, "per_device": per_device}, load)

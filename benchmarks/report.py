@@ -20,6 +20,11 @@ def _digits(value: float) -> str:
     return f"{value:.3g}"
 
 
+def threads_text(count: int) -> str:
+    """Return a number of threads as text."""
+    return f"{count} thread" + ("s" if count > 1 else "")
+
+
 def row_cells(row: dict[str, Any], case: dict[str, Any], first: dict[str, Any] | None) -> list[str]:
     """Return contender, threads, median, best, rate and ratio to the first contender, of one row."""
     name = row["contender"] + (f" ({row['note']})" if row["note"] else "")
@@ -60,7 +65,7 @@ def verdict_cells(verdict: dict[str, Any]) -> list[str]:
 def verdict_text(verdict: dict[str, Any]) -> str:
     """Return the same as a line of text."""
     bar, threads, measured, best, met = verdict_cells(verdict)
-    at = f"{bar}, {threads} thread" + ("s" if threads != "1" else "")
+    at = f"{bar}, {threads_text(int(threads))}"
     return f"{at}: {met.replace('**', '').upper()}, {measured}" + (f" (of the best times {best})" if best else "")
 
 
@@ -70,7 +75,7 @@ def values_text(case: dict[str, Any]) -> list[str]:
     for row in case["rows"]:
         told = ", ".join(f"{name} {value:.4g}" for name, value in row["values"].items())
         if told:
-            lines.append(f"{row['contender']}, {row['threads']} threads: {told}")
+            lines.append(f"{row['contender']}, {threads_text(row['threads'])}: {told}")
     return lines
 
 

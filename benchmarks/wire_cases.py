@@ -31,7 +31,7 @@ def solve_wires(g: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray
 
 def fold_wires(g: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return memramp's effective conductances [rows, cols] uS."""
-    from memramp.crossbar.wires import effective_conductance
+    from memramp.crossbar.wire_fold import effective_conductance
 
     return np.asarray(effective_conductance(g, _config()))
 

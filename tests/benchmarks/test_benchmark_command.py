@@ -181,3 +181,10 @@ def test_values_are_judged_by_their_largest_difference():
     verdict = judge(bar, [own, rival], 1)
     assert verdict["ratio"] == pytest.approx(2e-9)
     assert verdict["met"] is False
+
+
+def test_a_rival_is_taken_with_the_threads_that_suit_it():
+    bar = Bar("", "a", 3.0, "b", at_least=True)
+    times = {("a", 1): 2.0, ("b", 1): 4.0, ("a", 2): 1.0, ("b", 2): 50.0}
+    rows = [{"contender": name, "threads": n, "median": time, "best": time} for (name, n), time in times.items()]
+    assert [judge(bar, rows, threads)["ratio"] for threads in (1, 2)] == [2.0, 4.0]
