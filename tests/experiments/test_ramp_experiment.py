@@ -148,7 +148,8 @@ def test_calibration_recovers_both_blocks(load):
             np.mean([row.mean_inl for row in rows if (row.block, row.calibration) == (block, name)])
             for name in ("none", "one_point")
         )
-        assert after < 0.7 * before
+        # Errors then add up from mid-scale on, and those of the bias are gone: 0.5 (clean), 0.3 (damaged) for any seed.
+        assert after < 0.6 * before
 
 
 def test_more_columns_and_blocks_leave_the_others_as_they_were(load):

@@ -40,7 +40,8 @@ def test_two_point_calibration_makes_two_crossings_exact_by_the_width_of_the_pul
     np.testing.assert_allclose(made.thresholds[:, lower], ideal[lower], atol=1e-12)
     np.testing.assert_allclose(made.thresholds[:, upper], ideal[upper], atol=1e-12)
     assert np.ptp(made.trimmed.gain) > 0.0
-    assert abs(made.trimmed.gain.mean() - 1.0) < 0.01
+    gain = made.trimmed.gain  # one over a sum of errors: its mean lies above 1 by its variance, to second order
+    assert abs(gain.mean() - 1.0) < 4.0 * gain.std() / np.sqrt(gain.size) + 2.0 * gain.var()
 
 
 def test_each_further_calibration_lowers_the_worst_inl():
@@ -64,10 +65,18 @@ def test_the_best_of_several_copies_costs_their_devices_and_writes():
     assert four.devices == 4 * one.devices == 4 * 35
     assert (one.writes == 35 + 5).all()
     assert (four.writes == 4 * 40).all()
-    again = program_columns(four.design, device(), np.random.default_rng(1), 200, "one_point")
-    allowed = np.where(again.bias_overflow > 0.0, 100.0 + worst_inl(again), worst_inl(again)).reshape(50, 4)
-    np.testing.assert_array_equal(worst_inl(four), allowed.min(axis=1) % 100.0)
-    assert np.count_nonzero(four.bias_overflow) < 0.5 * np.count_nonzero(one.bias_overflow) + 1
+
+
+def test_the_best_copy_is_the_most_linear_of_those_within_the_window():
+    chosen = device(10.0, off=0.03)
+    four = columns(chosen, Calibration(copies=4), 50)
+    copies = program_columns(four.design, chosen, np.random.default_rng(1), 200, "one_point")
+    worst, fits = worst_inl(copies).reshape(50, 4), (copies.bias_overflow == 0.0).reshape(50, 4)
+    passed_over = 0
+    for best, inls, within in zip(worst_inl(four), worst, fits, strict=True):
+        assert best == (inls[within] if within.any() else inls).min()
+        passed_over += within.any() and best > inls.min()
+    assert passed_over > 3  # or else the window would not have been tried
 
 
 def test_spares_take_over_from_stuck_devices():

@@ -82,7 +82,7 @@ def test_offsets_are_the_columns_own_and_the_first_ones_stay_when_columns_are_ad
     circuit = CircuitConfig.model_validate({"comparator": {"offset_std": 0.006}})
     few, many = (with_circuit(converter(), circuit, 75.0, columns=n, rng=np.random.default_rng(5)) for n in (7, 40))
     assert few.offset.tolist() == many.offset[:7].tolist()
-    assert 0.5 < np.std(many.offset) / (0.006 / VOLTS) < 1.5
+    assert abs(np.std(many.offset) / (0.006 / VOLTS) - 1.0) < 4.5 / np.sqrt(2 * 40)
     with pytest.raises(ValueError, match="number of columns"):
         with_circuit(converter(), circuit, 75.0)
 

@@ -95,8 +95,10 @@ def test_gradient_of_the_expected_error_is_that_of_its_differences(name, noise):
     x = np.concatenate([[levels.ramp[levels.mid] + 0.01], np.diff(levels.ramp)])
     gradient = problem._error(x, unit, None, 1.0)[1]
     value, slope = (lambda p, k=k: problem._error(p, unit, None, 1.0)[k] for k in (0, 1))
-    difference = check_grad(value, slope, x)
-    assert difference < 1e-2 * np.linalg.norm(gradient)
+    # The variance of a step is interpolated in a table of 400 charges: exact where it is constant, but for forward
+    # differences (1e-8 of x); else its slope is off by up to half a piece's change.
+    room = 1e-3 if isinstance(noise, ConstantNoise) else 1e-2
+    assert check_grad(value, slope, x) < room * np.linalg.norm(gradient)
 
 
 def test_levels_keep_to_the_window_and_use_the_devices_that_they_may():

@@ -44,7 +44,8 @@ def test_lloyd_max_outputs_reach_the_exact_optimum(name, count):
     y, mass = outputs_of(function, points, weights, (-6.0, 6.0))
     outputs = best_outputs(y, mass, count)
     codes = np.searchsorted(halfway(outputs), y)
-    assert np.sum(mass * (y - outputs[codes]) ** 2) == pytest.approx(least_squared_error(y, mass, count), rel=0.02)
+    found, least = np.sum(mass * (y - outputs[codes]) ** 2), least_squared_error(y, mass, count)
+    assert least * (1 - 1e-12) <= found < 1.02 * least  # Lloyd's iteration ends in an optimum of its neighbourhood
 
 
 # Max, IRE Trans. Inf. Theory 6, 7 (1960), doi 10.1109/TIT.1960.1057548, table I: thresholds and outputs above 0 for a

@@ -9,7 +9,6 @@ from memramp.peripherals import (
     Realisation,
     check_readback,
     design_ramp,
-    inl_dnl,
     load_table,
     nladc,
     program_columns,
@@ -191,9 +190,12 @@ def test_a_check_tells_what_is_wrong():
     assert set(check.moves) == {3, 12}
     assert set(check.moves.values()) == set(spares[:2])
     assert check.worst_inl > 0.3
-    inl, dnl = inl_dnl(check.thresholds, check.design)
-    assert (inl == check.inl).all()
-    assert (dnl == check.dnl).all()
+    fires = np.array([row.polarity * (row.clock >= 0) for row in ONE.ramps["sigmoid"].rows]) * g
+    walked = [check.design.v_per_us * (fires[bias].sum() + fires[:k].sum()) for k in range(15)]
+    np.testing.assert_allclose(check.thresholds, walked, atol=1e-12)
+    outputs = 16 / (1 + np.exp(-check.thresholds))  # in LSB; a transition belongs to a whole number of them
+    np.testing.assert_allclose(check.inl, outputs - np.arange(1, 16), atol=1e-12)
+    np.testing.assert_allclose(check.dnl, np.diff(outputs) - 1.0, atol=1e-12)
     assert check.expected_worst_inl == pytest.approx(0.0, abs=1e-12)  # all errors are mended
     assert check.bias_targets == {}
     assert set(bias).isdisjoint(check.stuck)
@@ -311,6 +313,7 @@ def test_a_proposal_that_is_written_exactly_gives_what_it_promises():
     device = DEVICE.model_copy(update={"stuck_off_rate": 0.03})
     exact = device.ideal().model_copy(update={"stuck_off_rate": 0.03})
     table = ramp_table(design_ramp("tanh", 5, "midpoint", device, realisation=Realisation(spares=6)), device)
+    tried = 0
     for seed in range(20):
         first = simulate_readback(table, device, Streams(seed))
         report = check_readback(table, first, 0.2)
@@ -321,6 +324,8 @@ def test_a_proposal_that_is_written_exactly_gives_what_it_promises():
         moved = set(promised.moves.values())
         if moved.isdisjoint(again.stuck):  # a spare may be stuck, which nobody can know before
             np.testing.assert_allclose(again.inl, promised.expected_inl, atol=1e-9)
+            tried += bool(moved)
+    assert tried > 5
 
 
 def test_a_preset_without_stuck_devices_passes_after_one_round():
