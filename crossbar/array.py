@@ -123,8 +123,7 @@ class ProgrammedArray:
         key: np.uint64,
         first_sample: int = 0,
         step: int = 0,
-        rows: tuple[int, int] | None = None,
-        tile: int = 0,
+        powers: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> FloatMatrix:
         """Read the array once for each sample.
 
@@ -145,11 +144,9 @@ class ProgrammedArray:
             alone: a batch gives the same bits whole, in parts, and on any number of threads.
         step : int
             Number of the read of the same sample, e.g. the time step, 0..2**32 - 1.
-        rows : tuple of int or None
-            First row that is read, and the first after it that is not; None: all. The others get no pulse, whatever `x`
-            says of them.
-        tile : int
-            Number of the tile that these rows make, 0..2**29: tiles have noise of their own.
+        powers : tuple of array_like, or None
+            What the variances of held and of white noise are multiplied with, [batch, rows] each; None: x^2 and |x|,
+            those of pulses of this length.
 
         Returns
         -------
@@ -162,18 +159,26 @@ class ProgrammedArray:
             `x` does not have one column for each row of the array, or a counter is out of range.
         """
         inputs = self._check_inputs(x)
+        both = self._check_powers(powers)
         check_counters(first_sample, len(inputs), step)
         if self.partial is None:
-            return self._read(inputs, (0, self.shape[0]), 0, key, first_sample, step)
+            return self._read(inputs, both, (0, self.shape[0]), 0, key, first_sample, step)
         top, lsb = self.partial.top, np.float32(self.partial.lsb)
         codes = np.zeros((len(inputs), self.shape[1]), np.float32)
         for tile, rows in enumerate(pairwise(self.tiling.row_bounds)):
-            part = self._read(inputs, rows, tile, key, first_sample, step)
+            part = self._read(inputs, both, rows, tile, key, first_sample, step)
             codes += np.clip(np.rint(part / lsb), -top, top)
         return codes * lsb
 
     def _read(
-        self, x: FloatMatrix, rows: tuple[int, int], tile: int, key: np.uint64, first_sample: int, step: int
+        self,
+        x: FloatMatrix,
+        powers: kernels.Powers,
+        rows: tuple[int, int],
+        tile: int,
+        key: np.uint64,
+        first_sample: int,
+        step: int,
     ) -> FloatMatrix:
         """Return what some rows, those of one array, add to the outputs."""
         out = np.empty((len(x), self.shape[1]), np.float32)
@@ -182,14 +187,17 @@ class ProgrammedArray:
 
         def read_part(part: slice) -> None:
             first = int(first_sample) + part.start
+            both = None if powers is None else (powers[0][part], powers[1][part])
             kernels.read_batch(
-                x[part], weights, noise, start, stop, tile, np.uint64(key), int(step), first, out[part]
+                x[part], both, weights, noise, start, stop, tile, np.uint64(key), int(step), first, out[part]
             )
 
         over_parts(read_part, len(x), product_kernels.SAMPLES, most=_LARGEST_PART)
         return out
 
-    def multiply_per_device(self, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
+    def multiply_per_device(
+        self, x: ArrayLike, rng: np.random.Generator, powers: tuple[ArrayLike, ArrayLike] | None = None
+    ) -> FloatArray:
         """Read the array by drawing the noise of every device for every sample: the slow reference of `multiply`.
 
         Parameters
@@ -198,6 +206,8 @@ class ProgrammedArray:
             Inputs in units of one full pulse.
         rng : numpy.random.Generator
             Source of at least ``2 * batch`` draws for each device.
+        powers : tuple of array_like, or None
+            As in `multiply`.
 
         Returns
         -------
@@ -205,11 +215,12 @@ class ProgrammedArray:
             Outputs [weight units times input units].
         """
         inputs = self._check_inputs(x).astype(np.float64)
-        return np.stack([self._read_once(row, rng) for row in inputs])
+        held, white = self._check_powers(powers) or (inputs**2, np.abs(inputs))
+        return np.stack([self._read_once(*rows, rng) for rows in zip(inputs, held, white, strict=True)])
 
-    def _read_once(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:
-        pulses = x[:, np.newaxis]
-        read = {name: self.fluctuations[name].read(g, pulses, rng) for name, g in self.effective.items()}
+    def _read_once(self, x: FloatArray, held: FloatArray, white: FloatArray, rng: np.random.Generator) -> FloatArray:
+        pulses, powers = x[:, np.newaxis], (held[:, np.newaxis], white[:, np.newaxis])
+        read = {name: self.fluctuations[name].read(g, pulses, rng, powers) for name, g in self.effective.items()}
         charge = effective_weights(read, self.mapped, self.tiling)
         if self.share is not None:
             charge = charge * self.share
@@ -237,6 +248,9 @@ class ProgrammedArray:
                 part = self.tiling.part_of_output == column - cols
                 total[row, part] += extra * self.mapped.planes[0].factor[part] ** 2
         return total.astype(np.float32)
+
+    def _check_powers(self, powers: tuple[ArrayLike, ArrayLike] | None) -> tuple[FloatMatrix, FloatMatrix] | None:
+        return None if powers is None else (self._check_inputs(powers[0]), self._check_inputs(powers[1]))
 
     def _check_inputs(self, x: ArrayLike) -> FloatMatrix:
         inputs = np.ascontiguousarray(x, dtype=np.float32)

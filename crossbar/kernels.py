@@ -26,6 +26,11 @@ PURPOSES = 4
 """Purposes that each tile of rows has for itself."""
 
 
+Powers = tuple[Floats, Floats] | None
+"""What the variances of noise are multiplied with, [n, rows] each: of what is held within a read, and of what is white
+over the pulse. None: x^2 and |x|, those of pulses of length |x|."""
+
+
 class Telegraph(NamedTuple):
     """Devices that toggle between two states, m of them; the state is drawn for each sample and read."""
 
@@ -134,6 +139,15 @@ def noise_for_kernels(noise: ReadNoise) -> Noise:
 
 
 @inline_kernel
+def _sum(x: Floats, b: int, start: int, stop: int) -> np.float32:
+    """Return the sum of x[b, i] over rows start..stop-1, in a fixed order."""
+    sums = simd.splat(np.float32(0.0))
+    for i in range(start, stop, simd.LANES):
+        sums = sums + simd.load_part(x, (b, i), stop - i)
+    return simd.total(sums)
+
+
+@inline_kernel
 def _sum_of_squares(x: Floats, b: int, start: int, stop: int) -> np.float32:
     """Return the sum of x[b, i]^2 over rows start..stop-1, in a fixed order."""
     sums = simd.splat(np.float32(0.0))
@@ -153,20 +167,49 @@ def _sum_of_sizes(x: Floats, b: int, start: int, stop: int) -> np.float32:
 
 
 @inline_kernel
-def _common_deviations(x: Floats, held: float, white: float, start: int, stop: int, std: Floats) -> None:
+def _held_power(x: Floats, powers: Powers, b: int, start: int, stop: int) -> np.float64:
+    """Return what noise that is held within a read is multiplied with, summed over rows."""
+    if powers is None:
+        return np.float64(_sum_of_squares(x, b, start, stop))
+    return np.float64(_sum(powers[0], b, start, stop))
+
+
+@inline_kernel
+def _white_power(x: Floats, powers: Powers, b: int, start: int, stop: int) -> np.float64:
+    """Return what noise that is white over the pulse is multiplied with, summed over rows."""
+    if powers is None:
+        return np.float64(_sum_of_sizes(x, b, start, stop))
+    return np.float64(_sum(powers[1], b, start, stop))
+
+
+@inline_kernel
+def _fill_power(x: Floats, powers: Powers, white: bool, start: int, stop: int, power: Floats) -> None:
+    """Fill `power` [n, rows] with what the noise of each row is multiplied with."""
+    for b in range(x.shape[0]):
+        for i in range(start, stop):
+            if powers is None:
+                power[b, i] = abs(x[b, i]) if white else x[b, i] * x[b, i]
+            else:
+                power[b, i] = powers[1][b, i] if white else powers[0][b, i]
+
+
+@inline_kernel
+def _common_deviations(
+    x: Floats, powers: Powers, held: float, white: float, start: int, stop: int, std: Floats
+) -> None:
     """Fill `std` [n] with the deviation that all columns of a sample have alike; held and white are those of a pair."""
     for b in range(x.shape[0]):
         total = 0.0
         if held > 0.0:
-            total += held * held * np.float64(_sum_of_squares(x, b, start, stop))
+            total += held * held * _held_power(x, powers, b, start, stop)
         if white > 0.0:
-            total += white * white * np.float64(_sum_of_sizes(x, b, start, stop))
+            total += white * white * _white_power(x, powers, b, start, stop)
         std[b] = np.float32(np.sqrt(total))
 
 
 @inline_kernel
 def _varied_deviations(
-    x: Floats, panels: tuple[Floats, Floats], start: int, stop: int, common: Floats, std: Floats
+    x: Floats, powers: Powers, panels: tuple[Floats, Floats], start: int, stop: int, common: Floats, std: Floats
 ) -> None:
     """Fill `std` [n, cols] with the deviation of each column of each sample, common [n] included."""
     n, cols = std.shape
@@ -176,9 +219,7 @@ def _varied_deviations(
             std[b, j] = common[b] * common[b]
     for kind in range(2):
         if panels[kind].shape[0] > 0:
-            for b in range(n):
-                for i in range(start, stop):
-                    power[b, i] = x[b, i] * x[b, i] if kind == 0 else abs(x[b, i])
+            _fill_power(x, powers, kind == 1, start, stop, power)
             mac_rows(power, panels[kind], start, stop, found)
             for b in range(n):
                 for j in range(cols):
@@ -219,6 +260,7 @@ def _add_columns(
 @inline_kernel
 def _add_gaussian(
     x: Floats,
+    powers: Powers,
     held_std: float,
     white_std: float,
     varied: tuple[Floats, Floats] | None,
@@ -232,19 +274,20 @@ def _add_gaussian(
 ) -> None:
     """Add the noise that the columns have each for itself."""
     common = np.empty(x.shape[0], np.float32)
-    _common_deviations(x, held_std, white_std, start, stop, common)
+    _common_deviations(x, powers, held_std, white_std, start, stop, common)
     if varied is None:
         if held_std > 0.0 or white_std > 0.0:
             _add_columns(common, None, key, step, first, purpose, out)
     else:
         std = np.empty(out.shape, np.float32)
-        _varied_deviations(x, varied, start, stop, common, std)
+        _varied_deviations(x, powers, varied, start, stop, common, std)
         _add_columns(common, std, key, step, first, purpose, out)
 
 
 @inline_kernel
 def _add_shared(
     x: Floats,
+    powers: Powers,
     shared: Shared | None,
     start: int,
     stop: int,
@@ -259,12 +302,15 @@ def _add_shared(
         return
     parts = shared.held.shape[1]
     common = np.empty(parts, np.float32)
+    held, white = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
+    _fill_power(x, powers, False, start, stop, held)
+    _fill_power(x, powers, True, start, stop, white)
     for b in range(x.shape[0]):
         for p in range(parts):
             variance = 0.0
             for i in range(start, stop):
-                size = abs(np.float64(x[b, i]))
-                variance += size * (size * np.float64(shared.held[i, p]) + np.float64(shared.white[i, p]))
+                variance += np.float64(held[b, i]) * np.float64(shared.held[i, p])
+                variance += np.float64(white[b, i]) * np.float64(shared.white[i, p])
             w0, w1, _, _ = philox(key, p, step, first + b, purpose)
             common[p] = np.float32(np.sqrt(variance)) * normal_pair(w0, w1)[0]
         for j in range(out.shape[1]):
@@ -319,6 +365,7 @@ def _add_states(
 @inline_kernel
 def read_rows(
     x: Floats,
+    powers: Powers,
     w: Floats,
     noise: Noise,
     start: int,
@@ -331,7 +378,8 @@ def read_rows(
 ) -> None:
     """Read rows start..stop-1 of an array, once for each sample: ``out[b, j]``, with all read noise.
 
-    x [n, rows]; w [panels, rows, WIDTH]; out [n, cols]; `first` is the number of the first sample.
+    x [n, rows]; powers as for `Powers`; w [panels, rows, WIDTH]; out [n, cols]; `first` is the number of the first
+    sample.
 
     Noise that is Gaussian, independent for each device and read, and constant or white within a read, makes a normal
     of the variance that `ReadNoise` gives at each output, independent between outputs: one draw an output stands for
@@ -340,15 +388,16 @@ def read_rows(
     purpose = PURPOSES * tile
     mac_rows(x, w, start, stop, out)
     _add_gaussian(
-        x, noise.held_std, noise.white_std, noise.varied, start, stop, key, step, first, purpose + COLUMNS, out
+        x, powers, noise.held_std, noise.white_std, noise.varied, start, stop, key, step, first, purpose + COLUMNS, out
     )
-    _add_shared(x, noise.shared, start, stop, key, step, first, purpose + SHARED, out)
+    _add_shared(x, powers, noise.shared, start, stop, key, step, first, purpose + SHARED, out)
     _add_states(x, noise.telegraph, noise.shared, start, stop, key, step, first, purpose + STATES, out)
 
 
 @kernel
 def read_batch(
     x: Floats,
+    powers: Powers,
     w: Floats,
     noise: Noise,
     start: int,
@@ -360,4 +409,4 @@ def read_batch(
     out: Floats,
 ) -> None:
     """Read on one core, see `read_rows`."""
-    read_rows(x, w, noise, start, stop, tile, key, step, first, out)
+    read_rows(x, powers, w, noise, start, stop, tile, key, step, first, out)

@@ -127,7 +127,13 @@ class Fluctuation:
             constant = constant + self.telegraph.variance(self.held.shape)
         return np.asarray(constant * width**2 + self.white**2 * width)
 
-    def read(self, g: ArrayLike, x: ArrayLike, rng: np.random.Generator) -> FloatArray:
+    def read(
+        self,
+        g: ArrayLike,
+        x: ArrayLike,
+        rng: np.random.Generator,
+        powers: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> FloatArray:
         """Draw one read of each device by itself: the slow reference of all kernels.
 
         Parameters
@@ -138,6 +144,8 @@ class Fluctuation:
             Pulses, as in `variance`.
         rng : numpy.random.Generator
             Source of the draws.
+        powers : tuple of array_like, or None
+            What the variances of held and white noise are multiplied with, like `x`; None: x^2 and |x|.
 
         Returns
         -------
@@ -145,11 +153,14 @@ class Fluctuation:
             Charge of each device; the sum along the rows is a column's output [uS full pulse].
         """
         pulse = np.broadcast_to(np.asarray(x, dtype=np.float64), self.held.shape)
-        present = np.array(np.asarray(g, dtype=np.float64) + self.held * rng.standard_normal(self.held.shape))
+        held, white = map(np.sqrt, (pulse**2, np.abs(pulse)) if powers is None else powers)
+        noise = held * self.held * rng.standard_normal(pulse.shape)
+        noise = noise + white * self.white * rng.standard_normal(pulse.shape)
+        present = np.broadcast_to(np.asarray(g, dtype=np.float64), pulse.shape).copy()
         if self.telegraph is not None:
             second = rng.random(self.telegraph.duty.shape) < self.telegraph.duty
             np.add.at(present.reshape(-1), self.telegraph.indices[second], self.telegraph.delta[second])
-        return np.asarray(present * pulse + np.sqrt(np.abs(pulse)) * self.white * rng.standard_normal(pulse.shape))
+        return np.asarray(present * pulse + noise)
 
 
 def held_only(std: FloatArray) -> Fluctuation:

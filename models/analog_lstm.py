@@ -20,7 +20,7 @@ from memramp.models.digital_twin import measured_converter, measured_weights, re
 from memramp.models.hardware import HardwareConfig
 from memramp.models.lstm import DenseWeights, LstmWeights, dense
 from memramp.parallel import over_parts
-from memramp.peripherals import Converter, build_converter, quantise_inputs
+from memramp.peripherals import Converter, build_converter, code_inputs
 from memramp.peripherals.circuit_effects import with_circuit
 from memramp.streams import Streams, check_counters
 
@@ -103,6 +103,7 @@ class AnalogLstm:
                 digital,
                 errors,
                 self.array.partial,
+                self.hardware.coding,
                 first,
                 states[part],
             )
@@ -117,18 +118,18 @@ class AnalogLstm:
         c = np.zeros_like(h)
         states = np.empty((*inputs.shape[:2], self.hidden), np.float32)
         for t in range(inputs.shape[1]):
-            pulses = quantise_inputs(np.concatenate([inputs[:, t], h], axis=1), self.hardware.input)
-            bias = np.ones((len(pulses), 1), np.float32)
-            i, f, g, o = self._gates(np.concatenate([pulses, bias], axis=1), t)
+            i, f, g, o = self._gates(np.concatenate([inputs[:, t], h], axis=1), t)
             c = (f.astype(np.float64) * c + i.astype(np.float64) * g).astype(np.float32)
             h = o * self._tanh_of_state(c, t)
             states[:, t] = h
         return states
 
-    def _gates(self, rows: Floats, step: int) -> list[Floats]:
-        """Return the gates i, f, g, o, [n, hidden] each, for the pulses on all rows [n, rows]."""
+    def _gates(self, inputs: Floats, step: int) -> list[Floats]:
+        """Return the gates i, f, g, o, [n, hidden] each, for features and hidden states [n, inputs + hidden]."""
         array_key, sigmoid_key, tanh_key = self._keys()
-        i, f, g, o = np.split(self.array.multiply(rows, array_key, step=step), 4, axis=1)
+        coded = code_inputs(inputs, self.hardware.input, self.hardware.coding)
+        pre = self.array.multiply(coded.x, array_key, step=step, powers=coded.powers)
+        i, f, g, o = np.split(pre, 4, axis=1)
         if self.array.partial is not None:  # the sum is joined in digital, and so are the functions
             return [sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)]
         gates = self.sigmoid.convert(np.concatenate([i, f, o], axis=1), sigmoid_key, step=step)
@@ -172,10 +173,10 @@ class ProgrammedNetwork:
         state = self.layer.run(self.checkpoint.normalise(features), first_sample=first_sample)
         if self.readout is None:
             return dense(state, self.checkpoint.dense)
-        pulses = quantise_inputs(state, self.layer.hardware.input)
-        rows = np.concatenate([pulses, np.ones((len(pulses), 1), np.float32)], axis=1)
+        coded = code_inputs(state, self.layer.hardware.input, self.layer.hardware.coding)
         key = self.layer.streams.key("dense", "read")
-        return self.readout.multiply(rows, key, first_sample=first_sample).astype(np.float64)
+        read = self.readout.multiply(coded.x, key, first_sample=first_sample, powers=coded.powers)
+        return read.astype(np.float64)
 
 
 def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Streams) -> ProgrammedNetwork:

@@ -1,8 +1,9 @@
 """The hardware that a network runs on: devices, array mapping, input drivers, converters."""
 
-from typing import Literal
+from functools import cached_property
+from typing import Literal, Self
 
-from pydantic import Field, InstanceOf
+from pydantic import Field, InstanceOf, model_validator
 
 from memramp.config import StrictModel
 from memramp.crossbar import ArrayFaults, CrossbarConfig, Reading
@@ -11,6 +12,8 @@ from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.environment import EnvironmentConfig
+from memramp.peripherals.input_driver import coding_of
+from memramp.peripherals.kernels import Coding
 
 StateTanh = Literal["digital", "nladc"]
 Readout = Literal["digital", "analog"]
@@ -29,7 +32,7 @@ class HardwareConfig(StrictModel):
     """Weights to conductances."""
 
     input: InputConfig = InputConfig()
-    """Pulse-width coding of features and hidden states, which both lie in -1..1."""
+    """Drivers of features and hidden states, which both lie in -1..1."""
 
     activation: ActivationConfig = ActivationConfig()
     """Converters of the four gates: sigmoid for i, f, o and tanh for g."""
@@ -79,6 +82,23 @@ class HardwareConfig(StrictModel):
         circuit = self.circuit
         conditions = self.environment.conditions("weights", circuit.v_read, circuit.t_pulse, circuit.temperature)
         return Reading(conditions, circuit.temperature)
+
+    @cached_property
+    def coding(self) -> Coding | None:
+        """How the input drivers code, as kernels take it; None for pulse widths.
+
+        Nominal conditions: what another read voltage does to all currents belongs to the environment.
+        """
+        return coding_of(self.input, self.circuit.v_read, self.device.iv)
+
+    @model_validator(mode="after")
+    def _check_coding(self) -> Self:
+        if self.input.coding == "bit_serial" and self.device.read_noise.toggles:
+            raise ValueError(
+                "input.coding 'bit_serial' cannot be used with telegraph read noise, whose states would be drawn once "
+                "for all bits of an input"
+            )
+        return self
 
     @property
     def design_device(self) -> Device:

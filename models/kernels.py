@@ -10,10 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memramp import simd
-from memramp.crossbar.kernels import Noise, Partial, read_rows
+from memramp.crossbar.kernels import Noise, Partial, Powers, read_rows
 from memramp.elementary import sigmoid_lanes, tanh_lanes
 from memramp.jit import inline_kernel, kernel
-from memramp.peripherals.kernels import ColumnErrors, convert_columns, look_up, quantise_lanes, ramp_buffer, ramp_rows
+from memramp.peripherals.kernels import (
+    Coding,
+    ColumnErrors,
+    convert_columns,
+    encode,
+    look_up,
+    quantise_lanes,
+    ramp_buffer,
+    ramp_rows,
+)
 
 Floats = NDArray[np.float32]
 Curve = tuple[Floats, Floats, Floats]
@@ -53,11 +62,19 @@ def add_codes(v: Floats, lsb: float, top: int, out: Floats) -> None:
 
 @inline_kernel
 def _read(
-    rows: Floats, w: Floats, noise: Noise, partial: Partial | None, key: np.uint64, t: int, first: int, pre: Floats
+    rows: Floats,
+    powers: Powers,
+    w: Floats,
+    noise: Noise,
+    partial: Partial | None,
+    key: np.uint64,
+    t: int,
+    first: int,
+    pre: Floats,
 ) -> None:
     """Fill the pre-activations `pre` [n, cols] of the samples `rows` [n, rows]."""
     if partial is None:
-        read_rows(rows, w, noise, 0, rows.shape[1], 0, key, t, first, pre)
+        read_rows(rows, powers, w, noise, 0, rows.shape[1], 0, key, t, first, pre)
     else:
         n, cols = pre.shape
         part = np.empty((n, cols), np.float32)
@@ -65,11 +82,32 @@ def _read(
             for j in range(cols):
                 pre[b, j] = np.float32(0.0)
         for tile in range(partial.bounds.shape[0] - 1):
-            read_rows(rows, w, noise, partial.bounds[tile], partial.bounds[tile + 1], tile, key, t, first, part)
+            read_rows(rows, powers, w, noise, partial.bounds[tile], partial.bounds[tile + 1], tile, key, t, first, part)
             add_codes(part, partial.lsb, partial.top, pre)
         for b in range(n):
             for j in range(cols):
                 pre[b, j] *= np.float32(partial.lsb)
+
+
+@inline_kernel
+def _read_coded(
+    rows: Floats,
+    coding: Coding | None,
+    w: Floats,
+    noise: Noise,
+    partial: Partial | None,
+    key: np.uint64,
+    t: int,
+    first: int,
+    pre: Floats,
+) -> None:
+    """Fill the pre-activations for inputs that are coded in their way; changes all rows but the bias row."""
+    if coding is None:
+        _read(rows, None, w, noise, partial, key, t, first, pre)
+    else:
+        powers = (np.ones(rows.shape, np.float32), np.ones(rows.shape, np.float32))
+        encode(rows, rows.shape[1] - 1, coding, powers)
+        _read(rows, powers, w, noise, partial, key, t, first, pre)
 
 
 @inline_kernel
@@ -259,14 +297,15 @@ def lstm_sequence(
     digital_state: bool,
     errors: Errors,
     partial: Partial | None,
+    coding: Coding | None,
     first: int,
     states: Floats,
 ) -> None:
     """Run sequences x [n, steps, inputs] through one programmed layer on one core, from zero states.
 
-    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_lanes`; `first` is the number of
-    the first sample; states [n, steps or 1, hidden] takes all hidden states or the last. Memory grows with n, so
-    callers pass small parts.
+    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_lanes`; `coding` is None for
+    pulse widths; `first` is the number of the first sample; states [n, steps or 1, hidden] takes all hidden states or
+    the last. Memory grows with n, so callers pass small parts.
     """
     n, hidden = x.shape[0], states.shape[2]
     rows, pre = np.zeros((n, w.shape[1]), np.float32), np.empty((n, 4 * hidden), np.float32)
@@ -278,7 +317,7 @@ def lstm_sequence(
         rows[b, w.shape[1] - 1] = np.float32(1.0)  # the bias row's full pulse
     for t in range(x.shape[1]):
         _fill_features(x, t, limit, levels, rows)
-        _read(rows, w, noise, partial, keys[0], t, first, pre)
+        _read_coded(rows, coding, w, noise, partial, keys[0], t, first, pre)
         _activate(pre, sigmoid, tanh, keys, t, first, still, errors, partial, ramps)
         _update_cell(pre, c)
         if digital_state:

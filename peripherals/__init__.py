@@ -37,7 +37,7 @@ from memramp.peripherals.expression import function_from_expression
 from memramp.peripherals.function import Function, Section, Span
 from memramp.peripherals.function_config import FunctionConfig, resolve_function
 from memramp.peripherals.functions import FUNCTIONS, describe_functions, get_function
-from memramp.peripherals.input_driver import InputConfig, quantise_inputs
+from memramp.peripherals.input_driver import CodedInputs, InputConfig, code_inputs, coding_of, quantise_inputs
 from memramp.peripherals.levels import Levels, LevelsKind, ideal_levels
 from memramp.peripherals.linearity import inl_dnl
 from memramp.peripherals.measured_ramp import ramp_from_readback, simulate_readback
@@ -60,6 +60,7 @@ __all__ = [
     "CalibrationKind",
     "CheckReport",
     "CircuitConfig",
+    "CodedInputs",
     "Column",
     "Converter",
     "Density",
@@ -83,6 +84,8 @@ __all__ = [
     "TableRow",
     "build_converter",
     "check_readback",
+    "code_inputs",
+    "coding_of",
     "describe_functions",
     "design_converter",
     "design_ramp",

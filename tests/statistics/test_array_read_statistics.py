@@ -6,6 +6,8 @@ import pytest
 from memramp.config import validate
 from memramp.crossbar import CrossbarConfig, Reading, program_array
 from memramp.devices import ReadConditions, resolve_device
+from memramp.devices.iv import LinearCurve
+from memramp.peripherals import InputConfig, code_inputs, coding_of
 
 pytestmark = pytest.mark.statistics
 
@@ -70,3 +72,27 @@ def test_third_moments_agree(reads):
     thirds = [(drawn - drawn.mean(axis=0)) ** 3 for drawn in reads]
     error = np.sqrt(sum(third.var(axis=0) for third in thirds) / N)
     assert (np.abs(thirds[0].mean(axis=0) - thirds[1].mean(axis=0)) < SIGMAS * error).all()
+
+
+@pytest.mark.parametrize("coding", ["amplitude", "bit_serial"])
+def test_powers_of_other_input_codings_are_those_of_reads_device_by_device(coding):
+    w = np.random.default_rng(1).normal(0.0, 0.8, (7, 5))
+    noisy = resolve_device({**DEVICE, "read_noise": {"kind": "sum", "of": DEVICE["read_noise"]["of"][:2]}})
+    array = program_array(w, CrossbarConfig(), noisy, np.random.default_rng(2), reading=READING)
+    config = InputConfig(coding=coding, bits=4)
+    inputs = code_inputs(np.broadcast_to(X[:6], (N, 6)), config, coding_of(config, 0.02, LinearCurve()))
+    fast = array.multiply(inputs.x, np.uint64(4), powers=inputs.powers).astype(np.float64)
+    if coding == "bit_serial":  # each bit is read by itself; the bias row has one read
+        numbers = np.rint(np.abs(inputs.x[:, :-1]) * 7).astype(int)
+        slow, pulse = np.zeros((N, 5)), np.zeros((N, 7))
+        for place in range(3):
+            pulse[:, :-1] = np.sign(inputs.x[:, :-1]) * (numbers >> place & 1)
+            slow += 2**place / 7 * array.multiply_per_device(pulse, np.random.default_rng(10 + place))
+        pulse[:, :-1], pulse[:, -1] = 0.0, 1.0
+        slow += array.multiply_per_device(pulse, np.random.default_rng(20))
+    else:
+        slow = array.multiply_per_device(inputs.x, np.random.default_rng(3), inputs.powers)
+    for moment in (lambda drawn: drawn, lambda drawn: (drawn - drawn.mean(axis=0)) ** 2):
+        one, two = moment(fast), moment(slow)
+        error = np.sqrt((one.var(axis=0) + two.var(axis=0)) / N)
+        assert (np.abs(one.mean(axis=0) - two.mean(axis=0)) < SIGMAS * error).all()
