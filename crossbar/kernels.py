@@ -230,9 +230,8 @@ def _varied_deviations(
 
 
 @inline_kernel
-def _add_group(z: Floats, common: Floats, varied: Floats | None, b: int, j: int, out: Floats) -> None:
-    """Add 32 normals times their deviations to out[b, j...]."""
-    count = out.shape[1] - j
+def _add_group(z: Floats, common: Floats, varied: Floats | None, b: int, j: int, count: int, out: Floats) -> None:
+    """Add the first `count` of 32 normals times their deviations to out[b, j...]."""
     held = simd.load_wide(out, (b, j), count)
     if varied is None:
         simd.store_part(out, (b, j), simd.fma(z, common[b], held), count)
@@ -246,15 +245,15 @@ def _add_columns(
 ) -> None:
     """Add a normal of its own to each output [n, cols], with the deviations common [n] or varied [n, cols]."""
     n, cols = out.shape
-    row, group = 0, 0
-    while row < n:
-        # Two groups of columns at a time, the second perhaps those that begin the next sample's.
-        other, second = (row, group + 1) if simd.WIDE * (group + 1) < cols else (row + 1, 0)
-        z = normals_twice(key, (8 * group, 8 * second), step, (first + row, first + other), purpose)
-        _add_group(z[0], common, varied, row, simd.WIDE * group, out)
-        if other < n:
-            _add_group(z[1], common, varied, other, simd.WIDE * second, out)
-        row, group = (other, second + 1) if simd.WIDE * (second + 1) < cols else (other + 1, 0)
+    b, j = 0, 0
+    while b < n:
+        # Two groups of columns at a time, the second perhaps those that begin the next sample's, or none.
+        row, column = (b, j + simd.WIDE) if j + simd.WIDE < cols else (b + 1, 0)
+        count = cols - column if row < n else 0
+        z = normals_twice(key, (j >> 2, column >> 2), step, (first + b, first + row), purpose)
+        _add_group(z[0], common, varied, b, j, cols - j, out)
+        _add_group(z[1], common, varied, min(row, n - 1), column, count, out)
+        b, j = (row, column + simd.WIDE) if column + simd.WIDE < cols else (row + 1, 0)
 
 
 @inline_kernel

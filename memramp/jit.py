@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -142,4 +143,12 @@ def parallel_kernel(function: Function) -> Function:
 
 def inline_kernel(function: Function) -> Function:
     """Compile a function that kernels inline; Python cannot call it."""
-    return _decorate(function, forceinline=True, pipeline_class=_InlineCompiler)  # type: ignore[no-any-return]
+    dispatcher = _decorate(function, forceinline=True, pipeline_class=_InlineCompiler)
+    typed = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        # A literal argument, a type of its own for numba, shall not compile the function once more.
+        return typed(tuple(map(types.unliteral, args)), {name: types.unliteral(kind) for name, kind in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher  # type: ignore[no-any-return]

@@ -43,7 +43,7 @@ def philox(key: np.uint64, c0: int, c1: int, c2: int, c3: int) -> tuple[np.uint3
             uint32(p0 & _LOW),
         )
         k0, k1 = uint32(k0 + _W0), uint32(k1 + _W1)
-    return x0, x1, x2, x3
+    return uint32(x0), uint32(x1), uint32(x2), uint32(x3)
 
 
 @inline_kernel

@@ -212,7 +212,7 @@ class Converter:
     ) -> Callable[[slice], None]:
         """Return what converts a part of a batch."""
         first, step, purpose = int(first_sample), int(step), int(purpose)  # one type each: kernels compile once
-        base, std, bins = self.base, self.read_std, self._bins
+        base, std = self.base, self.read_std
         if not self.plain:
             self._check_columns(v.shape[1], purpose, first_column)
             column, errors = int(first_column), self.errors
@@ -223,7 +223,7 @@ class Converter:
             return lambda part: kernels.convert_batch(
                 v[part], base, std, key, first + part.start, step, purpose, codes[part]
             )
-        thresholds = self.thresholds
+        thresholds, bins = self.thresholds, self._bins
         if bins is not None:
             return lambda part: kernels.convert_batch_by_bins(v[part], thresholds, *bins, codes[part])
         return lambda part: kernels.convert_batch_static(v[part], thresholds, codes[part])
@@ -232,9 +232,10 @@ class Converter:
     def _bins(self) -> tuple[NDArray[np.int32], np.float32, np.float32] | None:
         """Even bins that hold one threshold each at most, as `kernels.convert_batch_by_bins` takes them, if any do."""
         thresholds = self.thresholds
-        low, span = thresholds[0], thresholds[-1] - thresholds[0]
-        gap = np.diff(thresholds).min(initial=span)
-        if thresholds.size <= _FEW_THRESHOLDS or not np.isfinite(span) or span >= gap * (_MOST_BINS / 2):
+        if thresholds.size <= _FEW_THRESHOLDS or not np.isfinite(thresholds).all():
+            return None
+        low, span, gap = thresholds[0], thresholds[-1] - thresholds[0], np.diff(thresholds).min()
+        if span >= gap * (_MOST_BINS / 2):
             return None
         per_bin = np.float32(2.0) / gap
         places = ((thresholds - low) * per_bin).astype(np.int64)

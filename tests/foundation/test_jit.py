@@ -31,14 +31,15 @@ def test_an_unwritable_cache_folder_is_no_error(tmp_path):
 
 def test_the_stamp_covers_every_kernel_source(tmp_path, monkeypatch):
     (tmp_path / "layer").mkdir()
-    for name in ("normals.py", "jit.py", "layer/kernels.py", "layer/wire_kernels.py"):
+    names = [*jit._FOUNDATION, "layer/kernels.py", "layer/wire_kernels.py"]
+    for name in names:
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(jit, "_ROOT", tmp_path)
     stamps = set()
-    for change in ("", "normals.py", "jit.py", "layer/kernels.py", "layer/wire_kernels.py"):
+    for change in ("", *names):
         if change:
             (tmp_path / change).write_text("changed")
         jit.kernel_hash.cache_clear()
         stamps.add(jit.kernel_hash())
     jit.kernel_hash.cache_clear()
-    assert len(stamps) == 5
+    assert len(stamps) == len(names) + 1

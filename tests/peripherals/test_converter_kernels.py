@@ -37,32 +37,45 @@ def noisy_case(bits, batch=37, cols=13):
     return RNG.normal(0.0, 2.0, (batch, cols)).astype(np.float32), base, std
 
 
-def convert(v, base, std, key=5, first_sample=0, step=3, purpose=1, parts=16):
+def convert(v, base, std, key=5, first_sample=0, step=3, purpose=1):
     codes = np.full(v.shape, -1, np.int16)
-    scratch = np.empty((parts, base.size), np.float32)
-    kernels.convert_batch(v, base, std, np.uint64(key), first_sample, step, purpose, scratch, codes)
+    kernels.convert_batch(v, base, std, np.uint64(key), first_sample, step, purpose, codes)
     return codes
 
 
 @kernel
-def count_row_by_search(v, thresholds, codes):
-    for j in range(v.shape[0]):
-        codes[j] = kernels.count_crossings(v[j], thresholds)
+def by_look_up(v, thresholds, numbers, codes):
+    kernels.look_up(v, 0, 0, v.shape[1], thresholds, 0, numbers, codes, 0)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 6, 7, 31, 40, 511, 512, 700, 1023, 4095, 5000])
-def test_both_ways_of_counting_equal_the_slow_reference_also_at_ties_and_neighbours(size):
+@kernel
+def by_scan(v, thresholds, numbers, codes):
+    kernels._scan(v, 0, 0, v.shape[1], thresholds, 0, numbers, codes, 0)
+
+
+@kernel
+def by_search(v, thresholds, numbers, codes):
+    for j in range(v.shape[1]):
+        codes[0, j] = kernels.count_crossings(v[0, j], thresholds[0])
+
+
+WAYS_OF_COUNTING = {"look_up": by_look_up, "scan": by_scan, "search": by_search}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 6, 7, 30, 31, 32, 40, 511, 512, 700, 1023, 4095, 5000])
+def test_every_way_of_counting_equals_the_slow_reference_also_at_ties_and_neighbours(size):
     thresholds = np.sort(RNG.normal(0.0, 1.0, size)).astype(np.float32)
     thresholds[1::3] = thresholds[: thresholds.size - 1 : 3]  # equal ones: missing codes
     picked = thresholds[:: max(1, thresholds.size // 40)]
     v = np.concatenate([picked, np.nextafter(picked, -np.inf), np.nextafter(picked, np.inf), [-np.inf, np.inf]])
     v = v.astype(np.float32)
     expected = [slow_count(value, thresholds) for value in v]
-    by_row, by_search = np.empty(v.size, np.int16), np.empty(v.size, np.int16)
-    kernels.count_crossings_row(v, thresholds, by_row)
-    count_row_by_search(v, thresholds, by_search)
-    assert by_row.tolist() == expected
-    assert by_search.tolist() == expected
+    found = {}
+    for name, count in WAYS_OF_COUNTING.items():
+        found[name] = np.full((1, v.size), -1, np.int16)
+        count(v.reshape(1, -1), thresholds.reshape(1, -1), np.arange(size + 1, dtype=np.float32), found[name])
+    for name, codes in found.items():
+        assert codes[0].tolist() == expected, name
 
 
 @pytest.mark.parametrize("bits", [1, 3, 5, 8])
@@ -115,7 +128,7 @@ def test_codes_do_not_depend_on_threads_batch_split_or_parts():
     finally:
         numba.set_num_threads(threads)
     split = [convert(v[:40], base, std), convert(v[40:41], base, std, first_sample=40)]
-    split.append(convert(v[41:], base, std, first_sample=41, parts=3))
+    split.append(convert(v[41:], base, std, first_sample=41))
     assert (np.concatenate(split) == whole).all()
 
 
@@ -139,10 +152,9 @@ def errors_of(columns=13, offset=0.0, sample_std=0.0, decision_std=0.0, hysteres
     )
 
 
-def convert_columns(v, base, std, errors, first=0, first_sample=0, parts=16):
+def convert_columns(v, base, std, errors, first=0, first_sample=0):
     codes = np.full(v.shape, -1, np.int16)
-    scratch = np.empty((parts, 2, base.size), np.float32)
-    kernels.convert_batch_columns(v, first, base, std, errors, np.uint64(5), first_sample, 3, 1, scratch, codes)
+    kernels.convert_batch_columns(v, first, base, std, errors, np.uint64(5), first_sample, 3, 1, codes)
     return codes
 
 
@@ -213,7 +225,7 @@ def test_codes_of_columns_do_not_depend_on_threads_split_or_neighbours(name, cou
     finally:
         numba.set_num_threads(threads)
     split = [convert_columns(v[:7], base, std, errors)]
-    split.append(convert_columns(v[7:], base, std, errors, first_sample=7, parts=3))
+    split.append(convert_columns(v[7:], base, std, errors, first_sample=7))
     assert (np.concatenate(split) == whole).all()
     columns = [convert_columns(v[:, :5], base, std, errors), convert_columns(v[:, 5:], base, std, errors, first=5)]
     assert (np.concatenate(columns, axis=1) == whole).all()
