@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from memramp.config import validate
 from memramp.crossbar import CrossbarConfig
-from memramp.devices import ConstantNoise, Device, ProportionalNoise
+from memramp.devices import ConstantNoise, Device, ProportionalNoise, load_preset, resolve_device
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.peripherals import ActivationConfig, InputConfig
+from memramp.peripherals.environment import EnvironmentConfig
 
 IDEAL = Device(g_min=0.0, g_max=150.0)
 NOISY = Device(
@@ -18,6 +20,31 @@ NOISY = Device(
 )
 VARIED = NOISY.model_copy(update={"read_noise": ProportionalNoise(fraction=0.05)})
 
+FLUCTUATING = resolve_device(
+    {
+        "g_min": 0.0,
+        "g_max": 150.0,
+        "prog_noise": {"kind": "constant", "sigma": "5 uS"},
+        "read_noise": {
+            "kind": "sum",
+            "of": [
+                {"kind": "proportional", "fraction": 0.02},
+                {"kind": "thermal"},
+                {"kind": "telegraph", "active": 0.2, "amplitude": 0.2, "duty": 0.3},
+            ],
+        },
+    }
+)
+RAMPS = FLUCTUATING.model_copy(update={"read_noise": ConstantNoise(sigma=1.0)})  # ramps have no telegraph noise
+WHITE = resolve_device(
+    {"g_min": 0.0, "g_max": 150.0, "read_noise": {"kind": "shot"}, "iv": {"kind": "sinh", "v_0": "0.15 V"}}
+)
+
+
+def crossbar(**block: object) -> CrossbarConfig:
+    return validate(CrossbarConfig, block, "crossbar")
+
+
 HARDWARE = {
     "ideal": HardwareConfig(device=IDEAL),
     "noisy": HardwareConfig(device=NOISY),
@@ -28,6 +55,34 @@ HARDWARE = {
     "uniform ADC": HardwareConfig(device=NOISY, activation=ActivationConfig(kind="uniform_adc", bits=6)),
     "one noise per weight": HardwareConfig(device=NOISY, crossbar=CrossbarConfig(noise_on="used_side")),
     "analog read-out": HardwareConfig(device=NOISY, readout="analog"),
+    "mechanisms of noise": HardwareConfig(device=FLUCTUATING, ramp_device=RAMPS),
+    "offset columns": HardwareConfig(
+        device=FLUCTUATING, ramp_device=RAMPS, crossbar=crossbar(mapping="offset", scale=35.0, tile={"cols": 9})
+    ),
+    "bit slices": HardwareConfig(device=NOISY, crossbar=crossbar(mapping="bit_sliced")),
+    "a scale per column": HardwareConfig(device=NOISY, crossbar=crossbar(scale_per="column"), readout="analog"),
+    "joined in charge": HardwareConfig(
+        device=NOISY, crossbar=crossbar(tile={"rows": 6, "tall": "charge", "mismatch": 0.01})
+    ),
+    "joined in digital": HardwareConfig(
+        device=FLUCTUATING,
+        ramp_device=RAMPS,
+        crossbar=crossbar(tile={"rows": 6, "tall": "digital", "adc": {"bits": 5}}),
+        readout="analog",
+    ),
+    "wires": HardwareConfig(device=NOISY, crossbar=crossbar(wires={"r_row": 3.0, "r_col": 5.0})),
+    "inputs by voltage": HardwareConfig(device=WHITE, input=InputConfig(coding="amplitude", bits=6), readout="analog"),
+    "inputs bit by bit": HardwareConfig(device=WHITE, input=InputConfig(coding="bit_serial", bits=6)),
+    "bit by bit, varied noise, digital": HardwareConfig(
+        device=VARIED,
+        input=InputConfig(coding="bit_serial", bits=4),
+        crossbar=crossbar(tile={"rows": 6, "tall": "digital"}),
+    ),
+    "aged": HardwareConfig(
+        device=load_preset("pcm_joshi2020"),
+        crossbar=CrossbarConfig(scale=12.5),
+        environment=EnvironmentConfig(t_inference=1e5),
+    ),
 }
 
 

@@ -1,9 +1,10 @@
 import numba
 import numpy as np
 import pytest
-from networks import HARDWARE, IDEAL, NOISY, random_checkpoint, random_features
+from networks import FLUCTUATING, HARDWARE, IDEAL, NOISY, crossbar, random_checkpoint, random_features
 
 from memramp.config import validate
+from memramp.devices import resolve_device
 from memramp.errors import InputError
 from memramp.models.analog_lstm import accuracy, confusion, program_converter, program_network
 from memramp.models.hardware import HardwareConfig
@@ -210,5 +211,55 @@ def test_the_ideal_twin_keeps_the_ramps_that_were_designed_for_the_real_devices(
     assert real.ideal().design_device == real.device
     assert real.ideal().ideal().design_device == real.device
     wanted = design_converter(real.activation, "tanh", real.device)
-    converter = program_converter("tanh", real.ideal(), Streams(1), 4)
+    array = program_network(random_checkpoint(), real.ideal(), Streams(1)).layer.array
+    converter = program_converter("tanh", real.ideal(), Streams(1), array)
     assert (converter.base == wanted.thresholds.astype(np.float32)).all()
+
+
+def test_a_matrix_taller_than_an_array_is_refused_joined_in_charge_or_sent_through_digital_sums():
+    ideal = program_network(random_checkpoint(), HARDWARE["ideal"], CHIP).layer.run(normalised(), record=True)
+    with pytest.raises(InputError, match="15 rows does not fit into arrays of 6 word lines"):
+        program_network(random_checkpoint(), HardwareConfig(device=IDEAL, crossbar=crossbar(tile={"rows": 6})), CHIP)
+    charge = HardwareConfig(device=IDEAL, crossbar=crossbar(tile={"rows": 6, "tall": "charge"}))
+    joined = program_network(random_checkpoint(), charge, CHIP).layer.run(normalised(), record=True)
+    np.testing.assert_allclose(joined, ideal, atol=1e-6)
+    fine = {"rows": 6, "tall": "digital", "adc": {"bits": 16, "range": 8.0}}
+    digital = HardwareConfig(device=IDEAL, crossbar=crossbar(tile=fine))
+    states = program_network(random_checkpoint(), digital, CHIP).layer.run(normalised(), record=True)
+    np.testing.assert_allclose(states, lstm(normalised(), random_checkpoint().lstm), atol=2e-3)  # no ramp, no codes
+
+
+def test_a_cell_state_without_ramp_converters_cannot_go_through_one():
+    hardware = HardwareConfig(
+        device=IDEAL, crossbar=crossbar(tile={"rows": 6, "tall": "digital"}), tanh_c="nladc"
+    )
+    with pytest.raises(InputError, match="tanh_c 'nladc' needs a ramp converter"):
+        program_network(random_checkpoint(), hardware, CHIP)
+
+
+def test_joining_in_charge_makes_comparator_noise_weigh_more():
+    def errors(tile):
+        hardware = in_circuit({"comparator": {"offset_std": "2 mV"}}, crossbar=crossbar(tile=tile))
+        return program_network(random_checkpoint(), hardware, CHIP).layer.sigmoid.offset
+
+    np.testing.assert_allclose(errors({"rows": 5, "tall": "charge"}), 3.0 * errors({}), rtol=1e-6)
+
+
+def test_drift_of_the_devices_acts_on_weights_and_ramps_at_inference_only():
+    drifting = resolve_device({"g_min": 0.0, "g_max": 150.0, "drift": {"kind": "power_law", "nu": 0.1, "t_0": "1 s"}})
+    fresh, old = (
+        program_network(
+            random_checkpoint(), HardwareConfig(device=drifting, environment=EnvironmentConfig(t_inference=t)), CHIP
+        ).layer
+        for t in (0.0, 1e4)
+    )
+    factor = 1e4**-0.1
+    np.testing.assert_allclose(old.array.w_eff, factor * fresh.array.w_eff, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(old.sigmoid.base, factor * fresh.sigmoid.base, rtol=1e-4, atol=1e-5)
+    # Both fall alike, so the comparisons stay as they were: the ramp tracks.
+    np.testing.assert_allclose(old.run(normalised()), fresh.run(normalised()), atol=0.05)
+
+
+def test_telegraph_noise_and_bit_serial_inputs_do_not_go_together():
+    with pytest.raises(InputError, match="telegraph read noise"):
+        validate(HardwareConfig, {"device": FLUCTUATING, "input": {"coding": "bit_serial", "bits": 4}}, "hardware")
