@@ -8,7 +8,7 @@ import numpy as np
 from numba import float64, int64, uint64
 from numpy.typing import NDArray
 
-from memramp.jit import inline_kernel, kernel
+from memramp.jit import kernel
 from memramp.normals import normal_pair, philox
 
 ERROR, FAULT, WINDOW_MIN, WINDOW_MAX, START = 0, 1, 2, 3, 4
@@ -44,7 +44,7 @@ def normals(key: np.uint64, first: int, purpose: int, out: NDArray[np.float32]) 
             rest[2] = z2
 
 
-@inline_kernel
+@kernel
 def _words(key: np.uint64, first: int, purpose: int, out: NDArray[np.uint32]) -> None:
     """Fill [n] with a random 32-bit word for each device."""
     n = out.shape[0]
