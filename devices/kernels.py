@@ -9,7 +9,7 @@ from numba import float64, int64, uint64
 from numpy.typing import NDArray
 
 from memramp.jit import kernel
-from memramp.normals import normal_pair, philox
+from memramp.normals import fill_normals_from, normal_pair, philox
 
 ERROR, FAULT, WINDOW_MIN, WINDOW_MAX, START = 0, 1, 2, 3, 4
 """Purposes: the second counter of every draw; the first is the number of the device or of four devices."""
@@ -23,25 +23,7 @@ _US = 1e-6  # siemens
 @kernel
 def normals(key: np.uint64, first: int, purpose: int, out: NDArray[np.float32]) -> None:
     """Fill [n] with the standard normals of devices; as `memramp.normals.fill_normals` does for ``first = 0``."""
-    n = out.shape[0]
-    whole = n // 4
-    start = first // 4
-    z = out[: 4 * whole]
-    words = z.view(np.uint32)
-    for b in range(whole):  # two loops, each simple enough for vector instructions
-        words[4 * b], words[4 * b + 1], words[4 * b + 2], words[4 * b + 3] = philox(key, start + b, purpose, 0, 0)
-    for i in range(2 * whole):
-        z[2 * i], z[2 * i + 1] = normal_pair(words[2 * i], words[2 * i + 1])
-    if 4 * whole < n:
-        w0, w1, w2, w3 = philox(key, start + whole, purpose, 0, 0)
-        z0, z1 = normal_pair(w0, w1)
-        z2, _ = normal_pair(w2, w3)
-        rest = out[4 * whole :]
-        rest[0] = z0
-        if rest.shape[0] > 1:
-            rest[1] = z1
-        if rest.shape[0] > 2:
-            rest[2] = z2
+    fill_normals_from(key, first // 4, purpose, 0, 0, out)
 
 
 @kernel

@@ -6,7 +6,7 @@ import numpy as np
 
 from memramp.devices.kernels import ERROR
 from memramp.devices.write_verify import AimedPulses, IdenticalPulses, WriteVerify
-from memramp.normals import normal_pair, philox
+from memramp.normals import random_normals
 
 _US = 1e-6  # siemens
 
@@ -56,9 +56,8 @@ def write_one(
 
 
 def _draws(key: np.uint64, number: int, attempt: int) -> tuple[float, float]:
-    a, b, _, _ = philox(np.uint64(key), number, ERROR, attempt + 1, 0)
-    step, read = normal_pair(a, b)
-    return float(step), float(read)
+    step, read, _, _ = random_normals(key, number, ERROR, attempt + 1, 0)
+    return step, read
 
 
 def _pulse(device: Written, noise: WriteVerify, error: float, window: tuple[float, float], z: float) -> None:

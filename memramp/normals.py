@@ -205,11 +205,46 @@ def normals_of_samples(key: np.uint64, c0: int, c1: int, sample: int, c3: int) -
     return z0, z1, z2, z3
 
 
+@inline_kernel
+def fill_normals_from(key: np.uint64, c0: int, c1: int, c2: int, c3: int, out: NDArray[np.float32]) -> None:
+    """Fill a float32 array [n] with standard normals; element 4 b + i stems from counter (c0 + b, c1, c2, c3)."""
+    n = out.shape[0]
+    for i in range(0, n, 64):
+        z0, z1 = normals_twice(key, (c0 + (i >> 2), c0 + (i >> 2) + 8), c1, (c2, c2), c3)
+        simd.store_part(out, (i,), z0, n - i)
+        simd.store_part(out, (min(i + 32, n),), z1, n - i - 32)
+
+
 @kernel
 def fill_normals(key: np.uint64, c1: int, c2: int, c3: int, out: NDArray[np.float32]) -> None:
     """Fill a float32 array [n] with standard normals; element 4 b + i stems from counter (b, c1, c2, c3)."""
-    n = out.shape[0]
-    for i in range(0, n, 64):
-        z0, z1 = normals_twice(key, (i >> 2, (i >> 2) + 8), c1, (c2, c2), c3)
-        simd.store_part(out, (i,), z0, n - i)
-        simd.store_part(out, (min(i + 32, n),), z1, n - i - 32)
+    fill_normals_from(key, 0, c1, c2, c3, out)
+
+
+@kernel
+def _fill_pairs(words: NDArray[np.uint32], out: NDArray[np.float32]) -> None:
+    """Fill [4] with the normals that `normal_pair` makes of four words."""
+    out[0], out[1] = normal_pair(words[0], words[1])
+    out[2], out[3] = normal_pair(words[2], words[3])
+
+
+@kernel
+def fill_words(key: np.uint64, c0: int, c1: int, c2: int, c3: int, out: NDArray[np.uint32]) -> None:
+    """Fill a uint32 array [4] with the words of `philox`, for callers outside of kernels."""
+    out[0], out[1], out[2], out[3] = philox(key, c0, c1, c2, c3)
+
+
+def random_words(key: np.uint64, c0: int, c1: int, c2: int, c3: int) -> tuple[int, int, int, int]:
+    """Return the words of `philox`, for callers outside of kernels: slow references and tests."""
+    out = np.empty(4, np.uint32)
+    fill_words(np.uint64(key), c0, c1, c2, c3, out)
+    first, second, third, fourth = map(int, out)
+    return first, second, third, fourth
+
+
+def random_normals(key: np.uint64, c0: int, c1: int, c2: int, c3: int) -> tuple[float, float, float, float]:
+    """Return the standard normals of one counter, as `random_words`."""
+    words, out = np.array(random_words(key, c0, c1, c2, c3), np.uint32), np.empty(4, np.float32)
+    _fill_pairs(words, out)
+    first, second, third, fourth = map(float, out)
+    return first, second, third, fourth

@@ -1,6 +1,5 @@
 """The hardware that a network runs on: devices, array mapping, input drivers, converters."""
 
-from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import Field, InstanceOf, model_validator
@@ -83,7 +82,7 @@ class HardwareConfig(StrictModel):
         conditions = self.environment.conditions("weights", circuit.v_read, circuit.t_pulse, circuit.temperature)
         return Reading(conditions, circuit.temperature)
 
-    @cached_property
+    @property
     def coding(self) -> Coding | None:
         """How the input drivers code, as kernels take it; None for pulse widths.
 

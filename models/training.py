@@ -234,9 +234,17 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
         Devices, mapping, converters.
     streams : Streams
         Random streams of this batch.
+
+    Raises
+    ------
+    InputError
+        The hardware has something that the training graph does not know.
     """
+    _check_trainable(hardware)
     hidden = checkpoint.lstm.hidden
     gates = program_gates(checkpoint.lstm, hardware, streams)
+    if gates.partial is not None:
+        raise InputError("training knows no sums that are joined in digital ('tile.tall'), where no ramp is used")
     sigmoid, tanh = (program_converter(name, hardware, streams, gates) for name in ("sigmoid", "tanh"))
     readout, scale = None, 1.0
     if hardware.readout == "analog":
@@ -255,6 +263,12 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
         gates=_columns(sigmoid, _gate_offsets(sigmoid, tanh, hidden)),
         states=None if hardware.tanh_c == "digital" else _columns(tanh, tanh.offset[hidden:]),
     )
+
+
+def _check_trainable(hardware: HardwareConfig) -> None:
+    coding = hardware.coding
+    if coding is not None and coding.curve.size:
+        raise InputError("training knows no inputs by voltage on devices with a nonlinear I-V curve ('input.coding')")
 
 
 def _tensor(values: NDArray[np.float32]) -> torch.Tensor | None:

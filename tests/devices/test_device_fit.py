@@ -132,7 +132,7 @@ def test_the_block_is_a_device_with_sources(tmp_path):
         ("target_uS,measured_uS\n50,51\n60,59\n", "a fit needs at least 8 devices, found 2"),
         ("target_uS,measured_uS,read\n50,51,0\n50,51,0\n50,51,1\n", "were read 1 to 2 times.*add the column device"),
         ("target_uS,measured_uS,device,read\n50,51,0,0\n50,52,0,0\n", "line 3: device 0 of 50 uS stands twice.*line 2"),
-        ("target_uS,measured_uS,device\n50,51,a\n", "line 2: device must be a whole number from 0 to 999999999, found 'a'"),
+        ("target_uS,measured_uS,device\n50,51,a\n", "line 2: device must be a whole number .*, found 'a'"),
         ("target_uS,measured_uS,time_s\n50,51,-1\n", "line 2: time_s must not be negative, found -1"),
         ("target_uS,measured_uS,temperature_K\n50,51,0\n", "line 2: temperature_K must be positive, found 0"),
         ("target_uS,measured_uS\n50,51\n\n60,\n", "line 4: measured_uS must be a finite number"),

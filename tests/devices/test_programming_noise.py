@@ -16,7 +16,7 @@ from memramp.devices import (
 from memramp.devices.kernels import normals
 from memramp.devices.tolerance import write_tolerance
 from memramp.errors import InputError
-from memramp.normals import fill_normals, philox
+from memramp.normals import fill_normals, random_words
 
 KEY = np.uint64(0x0123456789ABCDEF)
 TARGET = np.linspace(10.0, 140.0, 203)
@@ -28,7 +28,7 @@ def device(noise, **changes):
 
 
 def uniforms(n):
-    words = np.array([philox(KEY, b, 0, 0, 0) for b in range(-(-n // 4))], np.uint32).ravel()[:n]
+    words = np.array([random_words(KEY, b, 0, 0, 0) for b in range(-(-n // 4))], np.uint32).ravel()[:n]
     return (words + 0.5) / 2.0**32
 
 

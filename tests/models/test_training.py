@@ -108,7 +108,21 @@ def test_damaged_state_is_told(tmp_path):
         Trainer(config(), data(), tmp_path)
 
 
-@pytest.mark.parametrize("name", HARDWARE)
+JOINED = [name for name, hardware in HARDWARE.items() if hardware.crossbar.tile.tall == "digital"]
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_sums_that_no_ramp_sees_are_not_trained(name):
+    with pytest.raises(InputError, match="joined in digital"):
+        draw_hardware(random_checkpoint(), HARDWARE[name], Streams(0))
+
+
+def test_inputs_by_voltage_on_nonlinear_devices_are_not_trained():
+    with pytest.raises(InputError, match="nonlinear I-V curve"):
+        draw_hardware(random_checkpoint(), HARDWARE["inputs by voltage"], Streams(0))
+
+
+@pytest.mark.parametrize("name", [name for name in HARDWARE if name not in JOINED])
 def test_training_graph_with_ideal_devices_equals_the_simulator(name):
     checkpoint, hardware = random_checkpoint(), HARDWARE[name].ideal()
     streams = Streams(0)
