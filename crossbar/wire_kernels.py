@@ -104,7 +104,7 @@ def sweep_rows(u: Array, p: Array, q: Array, supply: Array, out: Array) -> None:
 @kernel
 def sweep_columns(u: Array, p: Array, q: Array, supply: Array, out: Array) -> None:
     """Solve bit lines for their voltages; u, p, q, out [rows, cols], supply [cols]. `out` may be `u`."""
-    rows, cols = out.shape
+    rows, cols = p.shape  # not of `out`: that doubles the time
     last = supply[:cols]
     for i in range(rows):
         p_i, u_i, x = p[i, :cols], u[i, :cols], out[i, :cols]
@@ -157,7 +157,7 @@ def column_pass(
 
     none [cols] zeros, sums [cols] scratch.
     """
-    rows, cols = g.shape
+    rows, cols = p.shape
     last = none[:cols]
     for i in range(rows):
         z_i, direction_i, b_i = z[i, :cols], direction[i, :cols], b[i, :cols]

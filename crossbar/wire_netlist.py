@@ -103,7 +103,7 @@ def wire_netlist(g: ArrayLike, wires: WireConfig, v: ArrayLike, lines: Lines | N
     deck += [f"V{node} {node} 0 DC {volts!r}" for node, volts in supplies.items()]
     deck += [f"{part.name} {part.one} {part.other} {part.ohms!r}" for part in joined(list(resistors(g, wires, lines)))]
     printed = [f"print i(V{node})" for node in supplies if node.startswith("bl_")]
-    return "\n".join([*deck, ".control", "set numdgt=15", "op", *printed, ".endc", ".end", ""])
+    return "\n".join([*deck, ".control", "set numdgt=15", "op", *printed, "quit 0", ".endc", ".end", ""])
 
 
 def reference_currents(g: ArrayLike, wires: WireConfig, v: ArrayLike, lines: Lines | None = None) -> FloatArray:

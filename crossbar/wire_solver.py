@@ -18,8 +18,10 @@ DEFAULT_TOLERANCE = 1e-10
 _MAX_SEARCHES = 5
 """Searches of one solution; the second and later ones start from what the one before left."""
 
-_SEARCH_GOAL = 10.0
-"""Goal of a search in units of the tolerance: solving both kinds of line once more gains a power of ten or two."""
+_SEARCH_GOAL = 100.0
+"""Goal of a search in units of the tolerance: solving both kinds of line once more gains powers of ten."""
+
+_THREADED_CELLS = 10_000  # below, threads wait for the interpreter longer than they compute
 
 _NO_OFFSET = np.empty((0, 0))
 
@@ -172,7 +174,10 @@ class _Workspace:
         After each search, word lines and bit lines are solved once more, each for the other's voltages.
         """
         self.z.fill(0.0)
-        self.bit_lines(self.z, offset, v_cols)
+        if offset.size or v_cols.any():
+            self.bit_lines(self.z, offset, v_cols)
+        else:
+            self.b.fill(0.0)
         goal, count, residual = None, 0, np.inf
         for _ in range(_MAX_SEARCHES):
             self.word_lines(offset, v_rows, self.rho)
@@ -199,7 +204,7 @@ def solve_network(
     voltages: bool = False,
     own: bool = False,
 ) -> Fields:
-    """Solve a network for several sets of supplies, on all threads; no result depends on the others.
+    """Solve a network for several sets of supplies, a large one on all threads; no result depends on the others.
 
     Conjugate gradients solve (1 - R C) w = s for the word-line voltages w; R and C are the answers of word lines and of
     bit lines to voltages at the far side of the devices. The system is symmetric and positive in the product
@@ -253,7 +258,10 @@ def solve_network(
             if found.own is not None:
                 np.subtract(work.z[k], work.b[k], out=found.own[k])  # row k of set k
 
-    over_parts(solve_part, n, 1)
+    if rows * cols >= _THREADED_CELLS:
+        over_parts(solve_part, n, 1)
+    else:
+        solve_part(slice(0, n))
     bad = np.flatnonzero(~(found.residuals <= tolerance))
     if bad.size:
         k = int(bad[0])

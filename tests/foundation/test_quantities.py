@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from memramp.config import StrictModel
-from memramp.quantities import Hertz, NonNegativeMicrosiemens, Seconds, Volts, parse_quantity
+from memramp.quantities import Hertz, NonNegativeMicrosiemens, Ohms, Seconds, Volts, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,13 @@ def test_bad_values_of_a_block_are_refused(bad):
 )
 def test_other_units(text, unit, number):
     assert parse_quantity(text, unit) == number  # a K alone is kelvin, not kilo
+
+
+def test_resistances_are_read_in_both_spellings_and_refused_below_zero():
+    class Wire(StrictModel):
+        r: Ohms
+
+    assert [Wire(r=text).r for text in ("1.5 ohm", "1.5 Ohm", 1.5, "2 kohm", "2 kOhm")] == [1.5, 1.5, 1.5, 2e3, 2e3]
+    for bad in (-1, "nan", "1 S", "1e10"):
+        with pytest.raises(ValidationError):
+            Wire(r=bad)

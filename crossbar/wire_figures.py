@@ -1,0 +1,59 @@
+"""Figures of arrays with wires; Matplotlib without pyplot, so that no global state and no display is needed."""
+
+from textwrap import wrap
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from memramp.crossbar.wires import WireConfig, ir_drop
+from memramp.errors import InputError
+
+
+def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig) -> Figure:
+    """Draw the IR drop of every device in the worst case: all devices on, all inputs full.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Size of the array.
+    g_on : float
+        Conductance of a device that is on [uS].
+    wires : WireConfig
+        Resistances of the wires.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Heat map [% of the drivers' voltage], rows down, columns to the right; the worst device is marked.
+
+    Raises
+    ------
+    InputError
+        As `memramp.crossbar.wires.solve`; the array has no rows or no columns.
+    """
+    if rows < 1 or cols < 1:
+        raise InputError(f"an array of {rows} x {cols} cells was asked for, allowed: at least one row and one column")
+    percent = 100.0 * ir_drop(np.full((rows, cols), g_on), wires, np.ones(rows))
+    i, j = np.unravel_index(np.argmax(percent), percent.shape)
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    # Cells are numbered at their centres: the edges lie half a cell outside.
+    image = axes.imshow(percent, cmap="viridis", vmin=0.0, aspect="auto", interpolation="nearest")
+    bar = figure.colorbar(image, ax=axes)
+    bar.set_label("voltage that a device misses [% of its driver's]")
+    axes.plot(j, i, marker="o", markersize=9, markerfacecolor="none", markeredgecolor="red", clip_on=False)
+    axes.set(xlabel="bit line (column)", ylabel="word line (row)")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    worst = f"worst {percent[i, j]:.3g} % at row {i}, column {j}"
+    title = [f"IR drop, all {rows} x {cols} devices at {g_on:g} uS: {worst}", *wrap(describe(wires), 66)]
+    axes.set_title("\n".join(title), fontsize="medium")
+    return figure
+
+
+def describe(wires: WireConfig) -> str:
+    """Return the resistances and ends in one line, e.g. for a title."""
+    values = ", ".join(f"{name} {getattr(wires, name):g}" for name in ("r_row", "r_col", "r_source", "r_sink"))
+    access = f", r_access {wires.r_access:g}" if wires.cell == "1T1R" else ""
+    return f"{values}{access} ohm; driven {wires.drive}, sensed {wires.sense}"
