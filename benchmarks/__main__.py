@@ -77,7 +77,7 @@ def _write(asked: argparse.Namespace, results: dict[str, Any]) -> None:
 
 def _as_json(results: dict[str, Any]) -> bytes:
     text = json.dumps(results, indent=1) + "\n"
-    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text).encode()  # a list of numbers a line
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text).encode()  # short lists
 
 
 def _note(text: str) -> None:
