@@ -108,7 +108,7 @@ class _Row:
         self._seconds: list[float] = []
         self._peak: list[float] = []
         self._found: dict[str, Any] = {"contender": contender.name, "library": contender.library, "threads": threads}
-        self._found |= {"note": contender.note, "share": contender.share}
+        self._found |= {"note": contender.note, "beside": contender.beside, "share": contender.share}
         self._worker: Worker | None = workers.get(contender.library, threads)
         if self._worker is None:
             why = workers.missing[contender.library]
@@ -137,9 +137,9 @@ class _Row:
         if self._worker is not None:
             self._worker.ask(do="forget", tolerant=True)
         if "problem" not in self._found:
-            whole = [seconds / self._contender.share for seconds in self._seconds]
+            whole = [float(f"{seconds / self._contender.share:.5g}") for seconds in self._seconds]
             self._found |= {"seconds": whole, "median": median(whole), "best": min(whole)}
-            self._found["peak_mb"] = median(self._peak) if self._peak else None
+            self._found["peak_mb"] = round(median(self._peak), 2) if self._peak else None
         return self._found
 
 

@@ -25,30 +25,37 @@ def threads_text(count: int) -> str:
     return f"{count} thread" + ("s" if count > 1 else "")
 
 
-def row_cells(row: dict[str, Any], case: dict[str, Any], first: dict[str, Any] | None) -> list[str]:
-    """Return contender, threads, median, best, rate and ratio to the first contender, of one row."""
+def beside(row: dict[str, Any], case: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the row that a row's time is shown relative to, at the same number of threads; None if it has no time."""
+    name = row["beside"] or case["rows"][0]["contender"]
+    found = (each for each in case["rows"] if each["contender"] == name and each["threads"] == row["threads"])
+    return next((each for each in found if "median" in each), None)
+
+
+def row_cells(row: dict[str, Any], case: dict[str, Any]) -> list[str]:
+    """Return contender, threads, median, best, rate, memory and relative time of one row."""
     name = row["contender"] + (f" ({row['note']})" if row["note"] else "")
     threads = str(row["threads"])
     if "problem" in row:
-        return [name, threads, row["problem"], "", "", ""]
-    ratio = row["median"] / first["median"] if first and "median" in first else None
+        return [name, threads, row["problem"], "", "", "", ""]
+    base = beside(row, case)
     return [
         name,
         threads,
         seconds(row["median"]),
         seconds(row["best"]),
         f"{_digits(case['items'] / row['median'])} {case['unit']}/s",
-        "" if ratio is None else f"{_digits(ratio)} x",
+        "" if row.get("peak_mb") is None else f"{row['peak_mb']:.0f} MB",
+        "" if base is None else f"{_digits(row['median'] / base['median'])} x",
     ]
 
 
-HEAD = ["", "threads", "median", "best", "rate", "time against the first"]
+HEAD = ["", "threads", "median", "best", "rate", "memory", "time against memramp"]
 
 
 def case_rows(case: dict[str, Any]) -> list[list[str]]:
     """Return the cells of all rows of a case."""
-    firsts = {row["threads"]: row for row in reversed(case["rows"]) if row["contender"] == case["rows"][0]["contender"]}
-    return [row_cells(row, case, firsts.get(row["threads"])) for row in case["rows"]]
+    return [row_cells(row, case) for row in case["rows"]]
 
 
 def verdict_cells(verdict: dict[str, Any]) -> list[str]:

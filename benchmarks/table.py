@@ -29,6 +29,9 @@ class Contender:
     note: str = ""
     """What a reader must know about the comparison."""
 
+    beside: str = ""
+    """Contender that its time is shown relative to; empty: the first of the case."""
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -95,8 +98,6 @@ class Case:
     """Sizes of ``--quick``."""
 
     contenders: tuple[Contender, ...]
-    """The first is the one that the others are compared with."""
-
     check: Callable[[], None]
     """Runs memramp's work at a small size and compares the result with a slow reference; raises AssertionError."""
 

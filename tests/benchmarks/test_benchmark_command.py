@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks.__main__ import load_results
 from benchmarks.cases import CASES
-from benchmarks.docs import PLACE, TEMPLATE
+from benchmarks.docs import PLACE, TEMPLATE, page
 from benchmarks.measure import judge
 from benchmarks.protocol import repeat
 from benchmarks.report import seconds, terminal
@@ -188,3 +189,8 @@ def test_a_rival_is_taken_with_the_threads_that_suit_it():
     times = {("a", 1): 2.0, ("b", 1): 4.0, ("a", 2): 1.0, ("b", 2): 50.0}
     rows = [{"contender": name, "threads": n, "median": time, "best": time} for (name, n), time in times.items()]
     assert [judge(bar, rows, threads)["ratio"] for threads in (1, 2)] == [2.0, 4.0]
+
+
+def test_the_page_is_made_of_the_results_beside_it():
+    docs = TEMPLATE.parents[1] / "docs"
+    assert page(load_results(docs / "performance.json")) == (docs / "performance.md").read_text()
