@@ -1,5 +1,6 @@
 """Writing weights into arrays, and arrays of devices that were measured."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memramp.crossbar.array import ProgrammedArray
-from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, map_weights, tiling_of
+from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, map_weights, plane_names, tiling_of
 from memramp.crossbar.output_noise import Fluctuations, OutputNoise, effective_weights, output_noise
 from memramp.crossbar.tiling import Tiling
 from memramp.crossbar.wired import through_wires
@@ -15,6 +16,9 @@ from memramp.devices import Device, FaultMask, Fluctuation, Programmed, ReadCond
 from memramp.devices.fluctuation import DEFAULT_CONDITIONS
 from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
+from memramp.memory import refuse_more_than_memory
+
+_BYTES_PER_DEVICE = 120  # of targets, conductances, masks, fluctuations and temporaries, while an array is programmed
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def program_array(
         The weights are no finite matrix, the largest does not fit into the device's window, or the matrix not into the
         arrays.
     """
+    _check_memory(np.shape(w), config)
     mapped = map_weights(w, config, device)
     tiling = tiling_of(mapped.shape, config)
     read = reading or Reading()
@@ -118,6 +123,11 @@ def measured_array(
     tiling = tiling_of(mapped.shape, config)
     held = {name: np.asarray(devices[name], dtype=np.float64) for name in mapped.devices(tiling)}
     return _array(held, mapped, tiling, config, device, rng or np.random.default_rng(0), reading or Reading())
+
+
+def _check_memory(shape: tuple[int, ...], config: CrossbarConfig) -> None:
+    devices = math.prod(shape) * len(plane_names(config))
+    refuse_more_than_memory(_BYTES_PER_DEVICE * devices, f"programming {devices} devices")
 
 
 def _program_used_side(

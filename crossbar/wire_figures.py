@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from memramp.crossbar.wire_network import check_memory
 from memramp.crossbar.wires import WireConfig, ir_drop
 from memramp.errors import InputError
 
@@ -34,6 +35,7 @@ def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig) -> 
     """
     if rows < 1 or cols < 1:
         raise InputError(f"an array of {rows} x {cols} cells was asked for, allowed: at least one row and one column")
+    check_memory(rows, cols, 1, voltages=True)
     percent = 100.0 * ir_drop(np.full((rows, cols), g_on), wires, np.ones(rows))
     i, j = np.unravel_index(np.argmax(percent), percent.shape)
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")

@@ -1,8 +1,6 @@
 """From conductances and wire resistances to the network that the solver takes; checks of what a user gives."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numba
@@ -12,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from memramp.crossbar.wire_kernels import OPEN
 from memramp.crossbar.wire_solver import FloatArray, Network
 from memramp.errors import InputError
+from memramp.memory import refuse_more_than_memory
 from memramp.quantities import MAX_MICROSIEMENS
 
 if TYPE_CHECKING:
@@ -189,20 +188,5 @@ def needed_bytes(rows: int, cols: int, batch: int, *, voltages: bool = False) ->
 
 def check_memory(rows: int, cols: int, batch: int, *, voltages: bool = False) -> None:
     """Refuse a solution that does not fit into memory, before it is tried; InputError."""
-    needed, available = needed_bytes(rows, cols, batch, voltages=voltages), available_bytes()
-    if available is not None and needed > available:
-        raise InputError(
-            f"an array of {rows} x {cols} cells with {batch} inputs needs {needed / 1e9:.3g} GB of memory, "
-            f"available: {available / 1e9:.3g} GB"
-        )
-
-
-def available_bytes() -> int | None:
-    """Return how much memory can still be had, None where the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None
+    needed = needed_bytes(rows, cols, batch, voltages=voltages)
+    refuse_more_than_memory(needed, f"an array of {rows} x {cols} cells with {batch} inputs")

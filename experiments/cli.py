@@ -1,4 +1,4 @@
-"""The command line: ``memramp run``, ``train``, ``ramp``, ``device``, ``show``.
+"""The command line: ``memramp run``, ``train``, ``ramp``, ``device``, ``wires``, ``show``.
 
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """
@@ -18,6 +18,7 @@ from memramp.experiments.commands import InterruptedByUserError, interruptible, 
 from memramp.experiments.device_cli import device_app
 from memramp.experiments.lab_cli import export_weights
 from memramp.experiments.ramp_cli import ramp_app
+from memramp.experiments.wires_cli import wires_app
 
 app = typer.Typer(
     name="memramp", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=False
@@ -25,6 +26,8 @@ app = typer.Typer(
 app.add_typer(ramp_app, name="ramp", help="Ramp columns of the nonlinear ADC.")
 
 app.add_typer(device_app, name="device", help="Memristors: presets, fits to measurements, imports.")
+
+app.add_typer(wires_app, name="wires", help="IR drop and exact currents of arrays.")
 
 Overrides = Annotated[
     list[str] | None,

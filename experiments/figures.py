@@ -7,6 +7,8 @@ from textwrap import wrap
 import numpy as np
 from matplotlib.figure import Figure
 
+from memramp.crossbar.mapping import tiling_of
+from memramp.crossbar.wire_figures import plot_worst_ir_drop
 from memramp.experiments.accuracy_figures import plot_chips, plot_sweep
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
@@ -34,6 +36,18 @@ def draw_all(
     ramps = [part for part in prepared if part.hardware.activation.kind == "nladc"]
     if ramps:
         yield "ramps.png", to_png(plot_chip_ramps(ramps[0]))
+    wired = [part for part in prepared if not part.hardware.crossbar.wires.ideal]
+    if wired:
+        yield "ir_drop.png", to_png(plot_array_ir_drop(wired[-1]))
+
+
+def plot_array_ir_drop(part: PreparedPoint) -> Figure:
+    """Draw the worst-case IR drop of the first array of the gate matrix: all devices at g_max, all inputs full."""
+    hardware, config = part.hardware, part.hardware.crossbar
+    tiling = tiling_of(part.checkpoint.lstm.stacked().shape, config)
+    rows, cols = (first.stop - first.start for first in tiling.blocks()[0])
+    lines = cols * tiling.planes_per_array + (1 if config.mapping == "offset" else 0)
+    return plot_worst_ir_drop(rows, lines, hardware.device.g_max, config.wires)
 
 
 def to_png(figure: Figure) -> bytes:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memramp.config import describe
 from memramp.errors import InputError
 from memramp.files import read_limited
@@ -81,6 +84,28 @@ def parse_csv(content: bytes, where: str, columns: Sequence[str], optional: Sequ
     header = _header(filled, where, columns, optional)
     rows = tuple((line, _row(text, f"{where}, line {line}", header)) for line, text in filled)
     return CsvContent(comments, header, rows)
+
+
+def read_matrix(path: Path, max_bytes: int = 200_000_000) -> NDArray[np.float64]:
+    """Read a matrix of numbers: lines of the same number of cells, without a header; comments and empty lines as above.
+
+    Raises
+    ------
+    InputError
+        Names file and line, what was found and what is allowed.
+    """
+    rows: list[list[float]] = []
+    for line, text in enumerate(_NEWLINE.split(_decode(read_limited(path, max_bytes), str(path))), start=1):
+        if not text.strip() or text.strip().startswith("#"):
+            continue
+        where = f"{path}, line {line}"
+        cells = _cells(text, where)
+        if rows and len(cells) != len(rows[0]):
+            raise InputError(f"{where}: expected {len(rows[0])} numbers as in the lines before, found {len(cells)}")
+        rows.append([csv_number({"cell": cell}, "cell", where) for cell in cells])
+    if not rows:
+        raise InputError(f"{path}: expected lines of numbers, found none")
+    return np.array(rows)
 
 
 def csv_number(cells: dict[str, str], column: str, where: str) -> float:

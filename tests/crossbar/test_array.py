@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from memramp import memory
 from memramp.crossbar import CrossbarConfig, program_array
 from memramp.devices import ConstantNoise, Device, ProportionalNoise, load_preset
 from memramp.errors import InputError
@@ -184,4 +185,12 @@ def test_a_weight_that_does_not_fit_is_refused_before_anything_is_drawn():
     for noise_on in ("pair", "used_side"):
         with pytest.raises(InputError, match="scale is at most 25 uS"):
             program_array(W, CrossbarConfig(noise_on=noise_on), load_preset("yang2025_50us"), rng)
+    assert rng.bit_generator.seed_seq.n_children_spawned == 0
+
+
+def test_an_array_that_does_not_fit_into_memory_is_refused_before_it_is_tried(monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000)
+    rng = np.random.default_rng(1)
+    with pytest.raises(InputError, match=r"programming 234 devices needs 2\.81e-05 GB of memory, available: 1e-05 GB"):
+        program_array(W, CrossbarConfig(), IDEAL, rng)
     assert rng.bit_generator.seed_seq.n_children_spawned == 0

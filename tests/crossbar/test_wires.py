@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
+from memramp import memory
 from memramp.config import validate
-from memramp.crossbar import wire_network
 from memramp.crossbar.wire_netlist import reference_currents
 from memramp.crossbar.wires import Lines, NotConvergedError, WireConfig, ir_drop, solve
 from memramp.errors import InputError
@@ -282,13 +282,13 @@ def test_no_convergence_is_an_error_with_residual_and_iterations():
 
 
 def test_an_array_larger_than_memory_is_refused_with_what_it_needs(monkeypatch):
-    monkeypatch.setattr(wire_network, "available_bytes", lambda: 10_000_000)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
     with pytest.raises(InputError, match=r"an array of 512 x 512 cells with 1 inputs needs 0\.0231 GB of memory"):
         solve(np.ones((512, 512)), ONE_OHM, np.ones(512))
 
 
 def test_available_memory_is_known_here():
-    assert wire_network.available_bytes() > 1_000_000
+    assert memory.available_bytes() > 1_000_000
 
 
 @pytest.mark.parametrize(
