@@ -162,12 +162,12 @@ def _header(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> list[t
 
 
 def _beyond_ideal(hardware: Sequence[HardwareConfig]) -> list[tuple[str, str]]:
-    """Return lines for a circuit or environment that is not the ideal one, and for measured devices."""
+    """Return lines for blocks that are not the default ones, and for measured devices."""
     lines = []
-    for name in ("circuit", "environment"):
+    for name in ("crossbar", "input", "circuit", "environment"):
         blocks = [getattr(found, name).model_dump(mode="json", exclude_defaults=True) for found in hardware]
         if any(blocks):
-            lines.append((name, _each(_flat(block) or "ideal" for block in blocks)))
+            lines.append((name, _each(_flat(block) or "by default" for block in blocks)))
     measured = [found.measured.digests for found in hardware if found.measured is not None]
     if measured:
         lines.append(("measured", ", ".join(key.split(".")[0] for key in measured[0] if key.endswith(".measured"))))
@@ -217,6 +217,10 @@ def described(device: Device, preset: str | None) -> str:
         parts.append(f"{levels.size} levels")
     if device.g_min_std or device.g_max_std:
         parts.append(f"ends of the window +-{device.g_min_std:g} and +-{device.g_max_std:g} uS by device")
+    if device.ages or device.iv.kind != "linear":
+        blocks = {name: getattr(device, name).kind for name in ("drift", "relaxation", "thermal", "iv")}
+        off = ("none", "linear")
+        parts += [f"{name} {kind.replace('_', ' ')}" for name, kind in blocks.items() if kind not in off]
     if device.stuck_off_rate or device.stuck_on_rate:
         parts.append(f"stuck off {100 * device.stuck_off_rate:g} %, on {100 * device.stuck_on_rate:g} %")
     return (f"{preset}, " if preset else "") + ", ".join(parts)
