@@ -141,7 +141,7 @@ def _overflow_line(result: RunResult) -> Table | None:
     if not overflow.any():
         return None
     share = f"{np.count_nonzero(overflow)} of {len(overflow)} chips"
-    need = f"calibration asks a bias device for up to {overflow.max():.1f} uS more than g_max"
+    need = f"calibration asks a bias device for up to {overflow.max():.2g} uS more than g_max"
     return labelled([("note", f"on {share}, {need}; such a column needs more bias devices")])
 
 
