@@ -31,7 +31,7 @@ class _Task:
         try:
             while (part := self._next()) is not None:
                 self._function(part)
-        except BaseException as error:  # noqa: BLE001  (whoever asked for the work raises it)
+        except BaseException as error:
             self.error = error
 
 
