@@ -282,8 +282,8 @@ def lstm_sequence(
 ) -> None:
     """Run sequences x [n, steps, inputs] through one programmed layer on one core, from zero states.
 
-    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_lanes`; `first` is the number
-    of the first sample; states [n, steps or 1, hidden] takes all hidden states or the last. Memory grows with n, so
+    w [inputs + hidden + 1, 4 hidden] in panels; limit and levels are those of `quantise_lanes`; `first` is the number of
+    the first sample; states [n, steps or 1, hidden] takes all hidden states or the last. Memory grows with n, so
     callers pass small parts.
     """
     n, hidden = x.shape[0], states.shape[2]

@@ -35,7 +35,8 @@ def test_parts_cover_the_batch_once(threads, n, multiple, most):
     assert len(sizes) >= min(threads, -(-n // multiple))
 
 
-def test_an_error_of_any_part_reaches_the_caller_and_the_threads_go_on(threads):
+@pytest.mark.usefixtures("threads")
+def test_an_error_of_any_part_reaches_the_caller_and_the_threads_go_on():
     def fail(where):
         if where.start >= 8:
             raise KeyError(where.start)
@@ -46,7 +47,8 @@ def test_an_error_of_any_part_reaches_the_caller_and_the_threads_go_on(threads):
         over_parts(lambda _: None, 100, 4)
 
 
-def test_an_index_error_of_a_part_is_an_error(threads):
+@pytest.mark.usefixtures("threads")
+def test_an_index_error_of_a_part_is_an_error():
     def fail(where):
         [][where.start]
 
@@ -71,7 +73,8 @@ def test_parts_run_at_the_same_time_on_as_many_threads_as_numba_is_set_to():
     assert len(names) == 2
 
 
-def test_work_within_work_and_from_many_threads_ends(threads):
+@pytest.mark.usefixtures("threads")
+def test_work_within_work_and_from_many_threads_ends():
     done = []
 
     def outer(_):
