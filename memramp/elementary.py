@@ -57,7 +57,7 @@ def tanh_lanes(x: Any) -> Any:
 
 @inline_kernel
 def sigmoid_lanes(x: Any) -> Any:
-    """Return ``1 / (1 + exp(-x))`` of a vector of floats, as (1 + tanh(x / 2)) / 2: its absolute error is below 1e-15."""
+    """Return ``1 / (1 + exp(-x))`` of a vector of floats, as (1 + tanh(x / 2)) / 2, with an absolute error."""
     t = tanh_doubles(simd.to_doubles(x) * float64(0.5))
     return simd.to_floats(simd.fma(t, float64(0.5), float64(0.5)))
 

@@ -5,8 +5,8 @@ import numpy as np
 from memramp.elementary import sigmoid, tanh
 
 RNG = np.random.default_rng(5)
-SIGNS = np.float32([1.0, -1.0])
-SIZES = np.concatenate([10.0 ** RNG.uniform(-30, 2, 50_000), RNG.uniform(0.0, 10.0, 150_000), [0.0, np.inf, 3e38, 1e-45]])
+EDGES = [0.0, np.inf, 3e38, 1e-45]
+SIZES = np.concatenate([10.0 ** RNG.uniform(-30, 2, 50_000), RNG.uniform(0.0, 10.0, 150_000), EDGES])
 X = np.concatenate([SIZES, -SIZES]).astype(np.float32)
 
 

@@ -20,7 +20,10 @@ def threads(request):
     numba.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("n", "multiple", "most"), [(0, 4, None), (1, 4, None), (8, 4, None), (103, 4, 16), (50, 7, 3)])
+SPLITS = [(0, 4, None), (1, 4, None), (8, 4, None), (103, 4, 16), (50, 7, 3)]
+
+
+@pytest.mark.parametrize(("n", "multiple", "most"), SPLITS)
 def test_parts_cover_the_batch_once(threads, n, multiple, most):
     seen, sizes = np.zeros(n, int), []
 
