@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from memramp import simd
 from memramp.jit import inline_kernel
+from memramp.simd import intrinsic
 
 Floats = NDArray[np.float32]
 

@@ -1,7 +1,8 @@
-"""Elementary functions of compiled kernels, on vectors; no mathematical library, whose last bits differ between systems.
+"""Elementary functions of compiled kernels, on vectors, without a library whose last bits differ between systems.
 
-They compute in double precision and round once to float32. The relative error before that is below 1e-14, so that the
-result is the correctly rounded one but for about one argument in a million, where it is the neighbour.
+They compute in double precision and round once to float32. The error before that is below 1e-13 (of tanh relative, of
+the sigmoid absolute), so that the result is the correctly rounded one but for perhaps one argument in a million, where
+it is the neighbour.
 """
 
 import math
@@ -56,7 +57,7 @@ def tanh_lanes(x: Any) -> Any:
 
 @inline_kernel
 def sigmoid_lanes(x: Any) -> Any:
-    """Return ``1 / (1 + exp(-x))`` of a vector of floats, as (1 + tanh(x / 2)) / 2; below 1e-8 its error is absolute."""
+    """Return ``1 / (1 + exp(-x))`` of a vector of floats, as (1 + tanh(x / 2)) / 2, with an absolute error."""
     t = tanh_doubles(simd.to_doubles(x) * float64(0.5))
     return simd.to_floats(simd.fma(t, float64(0.5), float64(0.5)))
 

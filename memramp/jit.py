@@ -132,18 +132,13 @@ def _decorate(function: Function, **options: Any) -> Any:
 
 
 def _cached(dispatcher: Any) -> Any:
-    dispatcher._cache = _Cache(dispatcher.py_func)  # type: ignore[no-untyped-call]  # as enable_caching does
+    dispatcher._cache = _Cache(dispatcher.py_func)
     return dispatcher
 
 
 def kernel(function: Function) -> Function:
     """Compile a serial kernel. Sums keep their order: the same bits on every call; a*b+c may become one rounding."""
     return _cached(_decorate(function, no_cfunc_wrapper=True))  # type: ignore[no-any-return]
-
-
-def parallel_kernel(function: Function) -> Function:
-    """Compile a kernel whose ``prange`` loops use all cores; iterations must not share a sum."""
-    return _cached(_decorate(function, parallel=True))  # type: ignore[no-any-return]
 
 
 def inline_kernel(function: Function) -> Function:

@@ -16,9 +16,11 @@ from typing import Any
 
 from llvmlite import binding, ir
 from numba.core import cgutils, types
-from numba.core.datamodel import PrimitiveModel, register_default
+from numba.core.datamodel.models import PrimitiveModel
+from numba.core.datamodel.registry import register_default
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import lower_builtin
 
 LANES, WIDE = 16, 32
 """Floats in a plain vector and in a wide one."""
@@ -34,6 +36,11 @@ _IR_OF = {
     types.boolean: _INT1,
 }
 _FLOATING = (types.float32, types.float64)
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Return numba's intrinsic, whose type, unlike numba's own, lets kernels call it without the context."""
+    return numba_intrinsic(function)
 
 
 class Vector(types.Type):
@@ -223,9 +230,9 @@ def from_signed(_context: Any, value: Any) -> Any:
 @intrinsic
 def bits_of(_context: Any, value: Any) -> Any:
     """Return the bits of floats as words, of doubles as signed long words."""
-    of_doubles = isinstance(value, Vector) and value.element == types.float64
-    pair = (types.float64, types.int64) if of_doubles else (types.float32, types.int32)
-    return _converted(value, *pair, "bitcast")
+    if isinstance(value, Vector) and value.element == types.float64:
+        return _converted(value, types.float64, types.int64, "bitcast")
+    return _converted(value, types.float32, types.int32, "bitcast")
 
 
 @intrinsic
@@ -396,7 +403,9 @@ def pick(_context: Any, table: Any, places: Any) -> Any:
     return table(table, places), generate
 
 
-def pointer_to(context: Any, builder: ir.IRBuilder, array: types.Array, value: ir.Value, at: list[ir.Value]) -> ir.Value:
+def pointer_to(
+    context: Any, builder: ir.IRBuilder, array: types.Array, value: ir.Value, at: list[ir.Value]
+) -> ir.Value:
     """Return where the element with the indices `at`, not negative, of an array lies."""
     view = context.make_array(array)(context, builder, value)
     shape, strides = (cgutils.unpack_tuple(builder, part, array.ndim) for part in (view.shape, view.strides))
@@ -424,7 +433,7 @@ def store_masked(builder: ir.IRBuilder, value: ir.Value, place: ir.Value, mask: 
     shape = ir.FunctionType(ir.VoidType(), [vector.ir_type, place.type, _INT32, mask.type])
     kind = "i16" if vector.element == types.int16 else "f32"
     name = f"llvm.masked.store.v{vector.lanes}{kind}.p0"
-    align = ir.Constant(_INT32, vector.element.bitwidth // 8)
+    align = ir.Constant(_INT32, 2 if vector.element == types.int16 else 4)
     builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [value, place, align, mask])
 
 

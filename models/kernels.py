@@ -123,7 +123,7 @@ def _is_still(curve: Curve) -> bool:
     highest = np.float32(0.0)
     for i in range(curve[1].shape[0]):
         highest = max(highest, curve[1][i])
-    return highest == 0.0
+    return bool(highest == 0.0)
 
 
 @inline_kernel

@@ -111,8 +111,8 @@ def look_up(
 ) -> None:
     """Fill target[b, to...] with ``outputs[c]``, c the count of crossings of v[b, start..stop-1].
 
-    thresholds [rows, K or more], of which `row` counts, the first K non-decreasing; outputs [K + 1]; target float32, or an integer type
-    for outputs that are whole numbers; it may be v itself. NaN gives outputs[0].
+    thresholds [rows, K or more], of which `row` counts, the first K non-decreasing; outputs [K + 1]; target float32, or
+    an integer type for outputs that are whole numbers; it may be v itself. NaN gives outputs[0].
     """
     size = outputs.shape[0] - 1
     if size < simd.WIDE:
@@ -395,7 +395,7 @@ def convert_batch_columns(
 
 
 @inline_kernel
-def quantise_lanes(x: Floats, limit: np.float32, levels: int) -> Floats:
+def quantise_lanes(x: Any, limit: np.float32, levels: int) -> Any:
     """Return inputs as their driver codes them: clipped to +-limit, in `levels` pulse widths each side (0: any)."""
     clipped = simd.lesser(simd.greater(x, -limit), limit)
     if levels == 0:

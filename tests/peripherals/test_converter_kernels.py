@@ -54,7 +54,7 @@ def by_scan(v, thresholds, numbers, codes):
 
 
 @kernel
-def by_search(v, thresholds, numbers, codes):
+def by_search(v, thresholds, _numbers, codes):
     for j in range(v.shape[1]):
         codes[0, j] = kernels.count_crossings(v[0, j], thresholds[0])
 
