@@ -15,6 +15,8 @@ Requests and replies (``do`` names the request):
 A reply ``{"error": "..."}`` says that the work failed.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import sys
@@ -86,6 +88,8 @@ def repeat(work: Work, most: int, least: float) -> _Reply:
 
 def _reset_peak() -> float | None:
     """Make the system forget the peak of this process's memory; return what it holds now [MB], None if unknown."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # what is freed but kept would hide what the work takes
     try:
         with open("/proc/self/clear_refs", "w", encoding="ascii") as file:  # noqa: PTH123  (Path cannot be told to)
             file.write("5")

@@ -45,7 +45,7 @@ def row_cells(row: dict[str, Any], case: dict[str, Any]) -> list[str]:
         seconds(row["median"]),
         seconds(row["best"]),
         f"{_digits(case['items'] / row['median'])} {case['unit']}/s",
-        "" if row.get("peak_mb") is None else f"{row['peak_mb']:.0f} MB",
+        "" if row.get("peak_mb") is None else f"{row['peak_mb']:.1f} MB",
         "" if base is None else f"{_digits(row['median'] / base['median'])} x",
     ]
 
