@@ -42,7 +42,7 @@ def test_the_reference_column_has_faults_too(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("lstm,4,0,pos,stuck_on\n", r"line 2: .* lstm has rows 0\.\.3 and columns 0\.\.2 of pos, found row 4, column 0"),
+        ("lstm,4,0,pos,stuck_on\n", r"line 2: .* has rows 0\.\.3 and columns 0\.\.2 of pos, found row 4, column 0"),
         ("lstm,0,3,neg,stuck_on\n", "found row 0, column 3"),
         ("lstm,0,0,cell,stuck_on\n", "line 2: devices of this mapping are pos, neg, found 'cell'"),
     ],
