@@ -439,9 +439,7 @@ def store_masked(builder: ir.IRBuilder, value: ir.Value, place: ir.Value, mask: 
 
 @intrinsic
 def store_quads(_context: Any, array: Any, at: Any, value: Any) -> Any:
-    """Write a plain vector in four parts of four floats: to element `at` = (row, column) of an array and to the rows
-    below.
-    """
+    """Write a plain vector in four parts of four floats: to element `at` = (row, column) and to the rows below."""
     quad = Vector(types.float32, 4)
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
