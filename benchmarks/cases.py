@@ -127,7 +127,7 @@ def _cold_start(what: str, title: str) -> Case:
             Contender("second process", "memramp", "cold_start", {"filled": True}),
         ),
         bars=(
-            Bar("at most 10 s more", "first process, nothing compiled", 10.0, "second process", excess=True),
+            Bar("at most 10 s of compilation", "first process, nothing compiled", 10.0, "second process", excess=True),
         ),
         check=checks.cold_start,
         items=lambda _: 1,

@@ -45,6 +45,7 @@ def measure(
     note : callable
         Is told what is being measured.
     """
+    machine = describe_machine()  # before the run adds to the load
     with Workers(pythons) as workers:
         limits = {str(count): _limits(workers, count, quick, note) for count in threads}
         measured = [_case(case, threads, workers, quick, note) for case in cases if not case.available()]
@@ -53,7 +54,7 @@ def measure(
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "quick": quick,
             "threads": list(threads),
-            "machine": describe_machine(),
+            "machine": machine,
             "versions": {name: version for each in workers.versions.values() for name, version in each.items()},
             "missing": dict(workers.missing),
             "limits": limits,
