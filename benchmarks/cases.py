@@ -25,7 +25,7 @@ _NOISY_PRODUCT = Case(
         Bar("at least 3 x faster than aihwkit's exact-noise tile", "memramp", 3.0, "aihwkit, exact noise", True),
         *(
             Bar(f"at least 100 x faster than {way}", "memramp", 100.0, way, True)
-            for way in ("a draw a device, NumPy", "a draw a device, torch", "a draw a device, compiled")
+            for way in ("a draw a device, NumPy", "a draw a device, torch")
         ),
     ),
     check=checks.noisy_product,
