@@ -125,6 +125,9 @@ class _Prune(SSACompliantMixin, FunctionPass):
 
     _name = "prune_for_none"
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def run_pass(self, state: Any) -> bool:
         dead_branch_prune(state.func_ir, tuple(map(_told_from_none, state.args)))
         return True
