@@ -11,15 +11,18 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numba
 from numba.core import types
+from numba.core.analysis import dead_branch_prune
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
+from numba.core.compiler_machinery import FunctionPass, SSACompliantMixin, register_pass
 from numba.core.typed_passes import NativeLowering
+from numba.core.untyped_passes import DeadBranchPrune
 from platformdirs import user_cache_path
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -115,14 +118,33 @@ class _InlineLowering(NativeLowering):
         return True
 
 
+def _told_from_none(kind: Any) -> Any:
+    """Return an argument's type in the form in which numba takes note that it is not None."""
+    perhaps_none = isinstance(kind, types.NoneType | types.Optional | types.Omitted | types.Literal)
+    return kind if perhaps_none else SimpleNamespace(literal_type=kind)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Prune(SSACompliantMixin, FunctionPass):
+    """Drops branches for an argument that is None where it is not, as numba itself does where it is None."""
+
+    _name = "prune_for_none"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        dead_branch_prune(state.func_ir, tuple(map(_told_from_none, state.args)))
+        return True
+
+
 class _InlineCompiler(CompilerBase):
     """Compiles functions that are only inlined, in half the time: their callers optimise all of it at once anyway."""
 
     def define_pipelines(self) -> list[Any]:
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.passes = [
-            (_InlineLowering, text) if step is NativeLowering else (step, text) for step, text in pipeline.passes
-        ]
+        instead = {NativeLowering: _InlineLowering, DeadBranchPrune: _Prune}
+        pipeline.passes = [(instead.get(step, step), text) for step, text in pipeline.passes]
         pipeline.finalize()
         return [pipeline]
 
