@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.protocol import Work
 from memramp import devices
 from memramp.crossbar import CrossbarConfig, ProgrammedArray, program_array
-from memramp.devices import Device, load_preset, preset_names
+from memramp.devices import Device, load_preset
 from memramp.normals import fill_normals
 from memramp.peripherals import Converter, InputConfig, quantise_inputs, uniform_adc
 from memramp.streams import Streams
@@ -20,7 +20,6 @@ PART = 64
 """NumPy's draw for each device is timed on one of so many parts of the batch."""
 
 _KEY = np.uint64(4)
-_PCM = "pcm_joshi2020"  # the polynomial of aihwkit's PCMLikeNoiseModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +128,13 @@ class Programming:
     @classmethod
     def build(cls, rows: int, cols: int) -> "Programming":
         """Map random weights to pairs of devices with the write noise that aihwkit has, too."""
-        device = load_preset(_PCM if _PCM in preset_names() else "yang2025_150us")
+        device = load_preset("pcm_joshi2020")
         w = np.random.default_rng(1).uniform(-1.0, 1.0, (rows, cols)) * (device.g_max - device.g_min)
         return cls(device, device.g_min + np.stack([np.maximum(w, 0.0), np.maximum(-w, 0.0)]))
 
     def errors(self, times: int) -> NDArray[np.float64]:
         """Return the standard deviation of the devices' error on each chip, [times] [uS]."""
-        if hasattr(devices, "program_chips"):
-            return np.asarray(devices.program_chips(self.device, self.target, devices.chip_keys(Streams(1), times)).std)
-        rngs = [Streams(1).generator("chip", chip) for chip in range(times)]
-        return np.array([(devices.program(self.device, self.target, rng).g - self.target).std() for rng in rngs])
+        return np.asarray(devices.program_chips(self.device, self.target, devices.chip_keys(Streams(1), times)).std)
 
 
 def programming(rows: int, cols: int, times: int) -> Work:
