@@ -10,12 +10,12 @@ Inputs are not checked here; arrays must be C-contiguous float32 and of fitting 
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
 from numpy.typing import NDArray
 
 from memramp import simd
-from memramp.jit import inline_kernel
+from memramp.jit import compiles_for, inline_kernel
 from memramp.simd import intrinsic
 
 Floats = NDArray[np.float32]
@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 # Four samples by four vectors are 16 sums: enough to hide the latency of a multiply-add, and they leave registers for
 # the weights where there are 32 of 512 bits. Elsewhere a vector takes several registers, and one a sample has to do.
 SAMPLES = 4
-_VECTORS = 4 if binding.get_host_cpu_features().get("avx512f") else 1
+_VECTORS = 4 if compiles_for("avx512f") else 1
 
 WIDTH = _VECTORS * simd.LANES
 """Columns of a panel."""

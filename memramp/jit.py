@@ -1,12 +1,16 @@
 """The numba decorators of every kernel, with a compilation cache that cannot go stale or lack a place.
 
 Numba's own ``cache=True`` checks only the file in which a kernel stands: a change in a function it calls, in another
-file, goes unnoticed. Here the stamp of a cached kernel is a hash of *all* kernel sources. The cache lies in the
-user's cache folder (``NUMBA_CACHE_DIR``, if set, wins), or, where that is not writable, in a temporary folder.
+file, goes unnoticed. Here the stamp of a cached kernel is a hash of *all* kernel sources and of its own file. The cache
+lies in the user's cache folder (``NUMBA_CACHE_DIR``, if set, wins), or, where that is not writable, in a temporary
+folder. Caches of other sources that nobody has used for a month are removed.
 """
 
 import os
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
@@ -15,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import binding
 from numba.core import types
 from numba.core.analysis import dead_branch_prune
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
@@ -28,6 +33,7 @@ from platformdirs import user_cache_path
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parent
+_FORGOTTEN = 30 * 86_400.0  # s
 _FOUNDATION = ("elementary.py", "jit.py", "normals.py", "simd.py")
 
 
@@ -48,9 +54,30 @@ def cache_folder() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
+            _remove_old(folder)
             return folder
     except OSError:
         return Path(tempfile.mkdtemp(prefix="memramp-numba-"))
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove the caches beside this one that are as good as forgotten; whatever cannot be removed stays."""
+    os.utime(folder)  # used today
+    for other in folder.parent.iterdir():
+        forgotten = time.time() - other.stat().st_mtime > _FORGOTTEN
+        if forgotten and re.fullmatch(r"[0-9a-f]{16}", other.name) and not other.is_symlink():
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def compiles_for(feature: str) -> bool:
+    """Return whether kernels are compiled for processors with a feature, such as ``avx512f``.
+
+    ``NUMBA_CPU_FEATURES`` and ``NUMBA_CPU_NAME=generic`` decide, if set, and else this machine's processor.
+    """
+    asked = numba.config.CPU_FEATURES
+    if asked is not None:
+        return f"+{feature}" in str(asked).split(",")
+    return bool(binding.get_host_cpu_features().get(feature))
 
 
 class _Locator(_CacheLocator):
@@ -58,12 +85,13 @@ class _Locator(_CacheLocator):
         # Layer and module keep functions of one name on lines of one number apart.
         path = Path(py_func.__code__.co_filename)
         self._place = f"{path.parent.name}-{path.stem}{py_func.__code__.co_firstlineno}"
+        self._stamp = kernel_hash() + (blake2b(path.read_bytes(), digest_size=8).hexdigest() if path.is_file() else "")
 
     def get_cache_path(self) -> str:
         return str(cache_folder())
 
     def get_source_stamp(self) -> str:
-        return kernel_hash()
+        return self._stamp
 
     def get_disambiguator(self) -> str:
         return self._place
@@ -159,7 +187,11 @@ def _cached(dispatcher: Any) -> Any:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a serial kernel. Sums keep their order: the same bits on every call; a*b+c may become one rounding."""
+    """Compile a serial kernel. Sums keep their order: the same bits on every call.
+
+    a*b+c may become one rounding where the processor has that (x86 since 2013, ARM): all of those give the same bits,
+    older ones others in the last place, but for what is computed with `memramp.simd`.
+    """
     return _cached(_decorate(function, no_cfunc_wrapper=True))  # type: ignore[no-any-return]
 
 

@@ -39,19 +39,23 @@ class _Help:
     """One thread's help with a task: a helper begins it, or whoever asked for it calls it off."""
 
     def __init__(self, task: _Task) -> None:
-        self._task, self._claimed, self._done = task, Lock(), Lock()
+        self._task: _Task | None = task
+        self._claimed, self._done = Lock(), Lock()
         self._done.acquire()
 
     def give(self) -> None:
         """Help, unless it was called off."""
         if self._claimed.acquire(blocking=False):
-            self._task.work()
+            task = self._task
+            if task is not None:
+                task.work()
             self._done.release()
 
     def end(self) -> None:
         """Call it off, or wait for its end. Help that nobody began is not waited for, so tasks may lie within tasks."""
         if not self._claimed.acquire(blocking=False):
             self._done.acquire()
+        self._task = None  # it may wait in the queue for long, the batch's arrays shall not
 
 
 class _Pool:
@@ -65,9 +69,8 @@ class _Pool:
     def run(self, task: _Task, threads: int) -> None:
         """Let some threads, the caller's among them, work on a task."""
         with self._lock:
-            while len(self._threads) < threads - 1:
-                self._threads.append(Thread(target=self._serve, name="memramp", daemon=True))
-                self._threads[-1].start()
+            while len(self._threads) < threads - 1 and self._start():
+                pass
         helps = [_Help(task) for _ in range(threads - 1)]
         for help_ in helps:
             self._queue.put(help_)
@@ -76,6 +79,16 @@ class _Pool:
             help_.end()
         if task.error is not None:
             raise task.error
+
+    def _start(self) -> bool:
+        """Start a thread; where the system grants no more, those that there are have to do."""
+        thread = Thread(target=self._serve, name="memramp", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._threads.append(thread)
+        return True
 
     def _serve(self) -> None:
         while True:

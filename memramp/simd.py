@@ -14,13 +14,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.core.datamodel.registry import register_default
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin
+
+from memramp.jit import compiles_for
 
 LANES, WIDE = 16, 32
 """Floats in a plain vector and in a wide one."""
@@ -380,7 +382,7 @@ def no_counts(_context: Any) -> Any:
     return vector(), generate
 
 
-PICKS = bool(binding.get_host_cpu_features().get("avx512f"))
+PICKS = compiles_for("avx512f")
 """Whether the processor can look 32 floats up in registers, see `pick`."""
 
 
