@@ -1,6 +1,6 @@
 """A programmed array and its noisy matrix-vector product."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -39,7 +39,8 @@ class ProgrammedArray:
     """What they do between reads, as the columns see it, by plane."""
 
     share: FloatArray | None
-    """By how much each device counts more than it should because of its array's capacitor; None: 1, [rows, cols]."""
+    """By how much each device counts more than it should because of its array's capacitor or its surroundings; None: 1,
+    [rows, cols]."""
 
     w_eff: FloatMatrix
     """The weights that the devices really stand for [weight units]."""
@@ -96,6 +97,18 @@ class ProgrammedArray:
     def white_variance(self) -> FloatMatrix:
         """The same, of what is white over the pulse."""
         return self._collected(self.output_noise.white, toggling=False)
+
+    def scaled(self, factor: float) -> "ProgrammedArray":
+        """Return the array with all currents multiplied by a factor, such as that of another read voltage."""
+        if factor == 1.0:
+            return self
+        share = np.full(self.shape, factor) if self.share is None else factor * self.share
+        return replace(
+            self,
+            share=share,
+            w_eff=(factor * self.w_eff.astype(np.float64)).astype(np.float32),
+            output_noise=self.output_noise.scaled(factor),
+        )
 
     @cached_property
     def noise(self) -> kernels.ReadNoise:
@@ -250,10 +263,17 @@ class ProgrammedArray:
         return total.astype(np.float32)
 
     def _check_powers(self, powers: tuple[ArrayLike, ArrayLike] | None) -> tuple[FloatMatrix, FloatMatrix] | None:
-        return None if powers is None else (self._check_inputs(powers[0]), self._check_inputs(powers[1]))
+        if powers is None:
+            return None
+        held, white = self._check_inputs(powers[0]), self._check_inputs(powers[1])
+        if not (np.all(held >= 0.0) and np.all(white >= 0.0)):
+            raise ValueError("powers must not be negative")
+        return held, white
 
     def _check_inputs(self, x: ArrayLike) -> FloatMatrix:
         inputs = np.ascontiguousarray(x, dtype=np.float32)
         if inputs.ndim != 2 or inputs.shape[1] != self.shape[0]:
             raise ValueError(f"x must be [batch, {self.shape[0]}] for {self.shape[0]} rows, found {list(inputs.shape)}")
+        if not np.isfinite(inputs).all():
+            raise ValueError("x must be finite")
         return inputs

@@ -16,6 +16,7 @@ from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
 from memramp.quantities import Microsiemens
 
+_SCALE = 75.0  # uS
 _TOLERANCE = 1e-9  # of g_max: what rounding may add at the edge of the window
 
 
@@ -56,7 +57,7 @@ class CrossbarConfig(StrictModel):
     w_clip: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)] = 2.0
     """Weights are clipped to -w_clip..w_clip [weight units]."""
 
-    scale: Annotated[Microsiemens, Field(ge=1e-6)] = 75.0
+    scale: Annotated[Microsiemens, Field(ge=1e-6)] = _SCALE
     """Conductance per weight unit (``scale_per: fixed``) [uS]."""
 
     scale_per: Literal["fixed", "layer", "column"] = "fixed"
@@ -94,6 +95,9 @@ class CrossbarConfig(StrictModel):
             raise ValueError("layout 'separate' needs several devices for a weight, mapping 'offset' has one")
         if self.slices != SliceConfig() and self.mapping != "bit_sliced":
             raise ValueError(f"slices belong to mapping 'bit_sliced', found '{self.mapping}'")
+        if self.scale != _SCALE and (self.scale_per != "fixed" or self.mapping == "bit_sliced"):
+            found = f"mapping '{self.mapping}', scale_per '{self.scale_per}'"
+            raise ValueError(f"scale belongs to scale_per 'fixed' and not to bit slices, found {found}")
         return self
 
     def ideal(self) -> "CrossbarConfig":
@@ -216,7 +220,7 @@ def map_weights(w: ArrayLike, config: CrossbarConfig, device: Device) -> Mapped:
         return _slices(clipped, config, device)
     scale = _scales(clipped, config, device)
     if config.mapping == "offset":
-        middle = 0.5 * (device.g_min + device.g_max)
+        middle = _middle(device)
         target = np.clip(middle + clipped * scale, device.g_min, device.g_max)
         return Mapped(clipped, (Plane("cell", target, 1.0 / scale),), middle, scale)
     used = np.minimum(device.g_min + scale * np.abs(clipped), device.g_max)
@@ -236,13 +240,16 @@ def check_window(config: CrossbarConfig, device: Device) -> None:
     if config.scale_per != "fixed" or config.mapping == "bit_sliced":
         return
     window = _room(config, device)
-    start = device.g_min if config.mapping == "differential" else 0.5 * (device.g_min + device.g_max)
+    start = device.g_min if config.mapping == "differential" else _middle(device)
     top = start + config.scale * config.w_clip
-    if top > device.g_max * (1.0 + _TOLERANCE):
+    if top > (start + window) * (1.0 + _TOLERANCE):
         product = f"{start:g} + {config.scale:g} * {config.w_clip:g} = {top:g} uS"
-        name = "g_min" if config.mapping == "differential" else "(g_min + g_max) / 2"
+        name = "g_min" if config.mapping == "differential" else "the middle of the window"
+        limit = f"above the device's g_max of {device.g_max:g} uS"
+        if start + window < device.g_max:  # the middle level lies nearer to the lower end
+            limit = f"above {start + window:g} uS, as far from it as g_min"
         raise InputError(
-            f"crossbar: {name} + scale * w_clip is {product}, above the device's g_max of {device.g_max:g} uS; "
+            f"crossbar: {name} + scale * w_clip is {product}, {limit}; "
             f"with this w_clip, scale is at most {window / config.w_clip:g} uS"
         )
 
@@ -284,8 +291,26 @@ def _check_weights(w: ArrayLike) -> FloatArray:
 
 def _room(config: CrossbarConfig, device: Device) -> float:
     """Return the conductance that the largest weight may take [uS]."""
-    window = device.g_max - device.g_min
-    return window if config.mapping != "offset" else 0.5 * window
+    if config.mapping != "offset":
+        return device.g_max - device.g_min
+    middle = _middle(device)
+    return min(device.g_max - middle, middle - device.g_min)
+
+
+def _middle(device: Device) -> float:
+    """Return the conductance of an offset column: the middle of the window, or the level next to it [uS].
+
+    Where levels are finite, the reference devices can only hold one of them; weights lie about it, so that weights of
+    equal size and opposite sign stay so.
+    """
+    middle = 0.5 * (device.g_min + device.g_max)
+    levels = device.level_values()
+    if levels is None:
+        return middle
+    nearest = float(levels[np.argmin(np.abs(levels - middle))])
+    if nearest in (device.g_min, device.g_max):
+        raise InputError("crossbar: an offset column needs a level between g_min and g_max, the device has none")
+    return nearest
 
 
 def _largest(weights: FloatArray, config: CrossbarConfig) -> FloatArray:
@@ -306,6 +331,18 @@ def _scales(weights: FloatArray, config: CrossbarConfig, device: Device) -> Floa
     return _room(config, device) / _largest(weights, config)
 
 
+def _check_digits(device: Device, digits: NDArray[np.floating]) -> None:
+    levels = device.level_values()
+    if levels is None:
+        return
+    missing = digits[np.abs(levels[:, np.newaxis] - digits).min(axis=0) > 1e-6 * device.g_max]
+    if missing.size:
+        raise InputError(
+            f"crossbar: slices of {digits.size} values need the level {missing[0]:g} uS, which the device has not; "
+            "choose 'slices.bits_per_device' for its levels"
+        )
+
+
 def _sides(used: FloatArray, positive: NDArray[np.bool_], device: Device) -> tuple[FloatArray, FloatArray]:
     idle = np.full_like(used, device.g_min)
     return np.where(positive, used, idle), np.where(positive, idle, used)
@@ -316,6 +353,7 @@ def _slices(weights: FloatArray, config: CrossbarConfig, device: Device) -> Mapp
     least = _largest(weights, config) / (2**cut.bits - 1)  # weight units of the last bit, [cols]
     number = np.rint(np.abs(weights) / least).astype(np.int64)
     unit = (device.g_max - device.g_min) / (cut.base - 1)  # uS between neighbouring values of a device
+    _check_digits(device, device.g_min + unit * np.arange(cut.base))
     planes = []
     for place in range(cut.count):
         used = device.g_min + unit * (number // cut.base**place % cut.base)

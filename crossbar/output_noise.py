@@ -1,7 +1,7 @@
 """From fluctuations of devices to the noise of outputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,11 @@ class OutputNoise:
 
     toggles: Toggles
     """Two-state devices."""
+
+    def scaled(self, factor: float) -> "OutputNoise":
+        """Return the noise with all currents multiplied by a factor."""
+        toggles = replace(self.toggles, delta=(self.toggles.delta * factor).astype(np.float32))
+        return OutputNoise(self.held * factor**2, self.white * factor**2, toggles)
 
 
 def effective_weights(devices: Devices, mapped: Mapped, tiling: Tiling) -> FloatArray:

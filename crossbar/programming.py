@@ -18,6 +18,7 @@ from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
 from memramp.memory import refuse_more_than_memory
 
+_LARGEST = 1e30  # weights and variances that float32 holds with room for sums
 _BYTES_PER_DEVICE = 120  # of targets, conductances, masks, fluctuations and temporaries, while an array is programmed
 
 
@@ -80,8 +81,7 @@ def program_array(
     read = reading or Reading()
     known = faults or {}
     if config.noise_on == "used_side":
-        if known:
-            raise InputError("measured faults are those of single devices, which noise_on 'used_side' does not have")
+        _check_one_error_a_weight(device, known)
         devices = _program_used_side(mapped, device, rng, read)
     else:
         targets = mapped.devices(tiling)
@@ -130,6 +130,18 @@ def _check_memory(shape: tuple[int, ...], config: CrossbarConfig) -> None:
     refuse_more_than_memory(_BYTES_PER_DEVICE * devices, f"programming {devices} devices")
 
 
+def _check_one_error_a_weight(device: Device, faults: Mapping[str, FaultMask]) -> None:
+    """Refuse what belongs to single devices where each weight has one error."""
+    own = {
+        "measured faults": bool(faults),
+        "drift, relaxation and temperature": device.ages,
+        "windows of their own": device.g_min_std > 0.0 or device.g_max_std > 0.0,
+    }
+    for what, given in own.items():
+        if given:
+            raise InputError(f"crossbar: noise_on 'used_side' has no single devices for {what}; take noise_on 'pair'")
+
+
 def _program_used_side(
     mapped: Mapped, device: Device, rng: np.random.Generator, reading: Reading
 ) -> dict[str, FloatArray]:
@@ -160,6 +172,8 @@ def _array(
     if tiling.join == "charge" and config.tile.mismatch > 0.0:
         share = _shares(mapped.shape, tiling, config.tile.mismatch, join_rng)
         weights, noise = weights * share, _shared_out(noise, share)
+    if not all(np.all(np.abs(part) < _LARGEST) for part in (weights, noise.held, noise.white)):  # also true of NaN
+        raise InputError("device: conductances or their fluctuations are beyond all bounds (not finite)")
     return ProgrammedArray(
         devices=devices,
         effective=effective,

@@ -43,6 +43,12 @@ class Lines:
     other_cols: float | None = None
     """Voltage behind `r_sink` of the other bit lines; None: they float [V]."""
 
+    def __post_init__(self) -> None:
+        for name in ("driven", "sensed"):
+            mask = getattr(self, name)
+            if mask is not None:  # numbers 0 and 1 would count as places, not as no and yes
+                object.__setattr__(self, name, np.asarray(mask, bool))
+
     @classmethod
     def select(cls, driven: ArrayLike, sensed: ArrayLike, scheme: Scheme, v_read: float = 0.0) -> "Lines":
         """Return the usual ways to bias the lines that are not selected.
@@ -57,12 +63,15 @@ class Lines:
         v_read : float
             Voltage of the selected word lines, for ``half`` and ``third`` [V].
         """
-        rows, cols = {
+        schemes = {
             "floating": (None, None),
             "grounded": (0.0, 0.0),
             "half": (v_read / 2.0, v_read / 2.0),
             "third": (v_read / 3.0, 2.0 * v_read / 3.0),
-        }[scheme]
+        }
+        if scheme not in schemes:
+            raise InputError(f"scheme is {scheme!r}, allowed: {', '.join(schemes)}")
+        rows, cols = schemes[scheme]
         return cls(np.asarray(driven, bool), np.asarray(sensed, bool), rows, cols)
 
     def check(self, shape: tuple[int, int]) -> None:

@@ -31,6 +31,8 @@ class ChipErrors:
 
 def chip_keys(streams: Streams, chips: int, *names: str | int) -> NDArray[np.uint64]:
     """Return the keys of chips 1..chips: ``streams.child("chip", n).key(*names)``, names by default "program"."""
+    if chips < 0:
+        raise InputError(f"the number of chips must not be negative, found {chips}")
     return np.array([streams.child("chip", n).key(*(names or ("program",))) for n in range(1, chips + 1)], np.uint64)
 
 

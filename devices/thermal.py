@@ -52,7 +52,7 @@ class _Thermal(StrictModel):
 
     def conduction(self, temperature: float, programmed_at: float) -> float:
         """Return by what conductances are multiplied at a temperature, if programmed at another one [K]; 1 here."""
-        if min(temperature, programmed_at) <= 0.0:
+        if not min(temperature, programmed_at) > 0.0 or np.isnan(temperature + programmed_at):
             raise InputError(f"temperatures must be above 0 K, found {min(temperature, programmed_at):g} K")
         return 1.0
 
@@ -109,7 +109,7 @@ class LinearThermal(_Activated):
             It would not be positive.
         """
         now, then = (1.0 + self.coefficient * (t - self.reference) for t in (temperature, programmed_at))
-        if min(now, then) <= 0.0:
+        if not min(now, then) > 0.0 or np.isnan(now + then):
             raise InputError(
                 f"thermal: with a coefficient of {self.coefficient:g}/K, conductances at {temperature:g} K and "
                 f"{programmed_at:g} K would be {now:g} and {then:g} times those at {self.reference:g} K; they have to "

@@ -25,6 +25,7 @@ MAX_DEVICES = 2**32
 """Most devices of one event: counters of the random numbers have 32 bits."""
 
 _TOLERANCE = 1e-9  # of g_max: what rounding may add to a target at the edge of the window
+_US = 1e-6  # siemens
 _WORDS = 2**32
 
 
@@ -190,6 +191,22 @@ class Plan:
             np.copyto(block.g, measured.value[part], where=block.stuck_at)
         np.copyto(block.g, low, where=block.stuck_off)
         np.copyto(block.g, high, where=block.stuck_on)
+        if isinstance(self.device.prog_noise, WriteVerify):
+            self._count_in_vain(block, self.device.prog_noise)
+
+    @staticmethod
+    def _count_in_vain(block: Block, noise: WriteVerify) -> None:
+        """Give stuck devices what the loop spends on them: all tries, unless they are where they should be."""
+        if block.counts is None or block.energy is None or block.failed is None:
+            return
+        stuck = block.stuck_off | block.stuck_on | block.stuck_at
+        error = block.g[stuck] - block.aim[stuck]
+        far = np.abs(error) > noise.tolerance  # verify reads of a device that does not move are taken as exact
+        pulses = np.stack([far & (error < 0.0), far & (error > 0.0)]) * noise.max_tries
+        each = np.array([[noise.set.energy_per_siemens], [noise.reset.energy_per_siemens]])
+        reads = (pulses.sum(axis=0) + 1) * noise.verify_voltage**2 * noise.verify_time
+        block.counts[:, stuck], block.failed[stuck] = pulses, far
+        block.energy[stuck] = (reads + (pulses * each).sum(axis=0)) * block.g[stuck] * _US
 
 
 def make_plan(device: Device, target: FloatArray, floor: float, faults: FaultMask | None) -> Plan:

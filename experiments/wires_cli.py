@@ -48,6 +48,8 @@ def _map(
     check_new_file(out, (".png",), force=force)
     rows, cols = _size(size)
     g = conductance("--g-on", g_on)
+    if g == 0.0:
+        raise InputError(f"--g-on: expected more than 0 uS, found '{g_on}'")
     wires = _wires(r_row, r_col, r_source, r_sink, drive, sense, r_access)
     import numpy as np
 

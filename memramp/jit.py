@@ -74,7 +74,7 @@ def compiles_for(feature: str) -> bool:
 
     ``NUMBA_CPU_FEATURES`` and ``NUMBA_CPU_NAME=generic`` decide, if set, and else this machine's processor.
     """
-    asked = numba.config.CPU_FEATURES
+    asked = numba.config.CPU_FEATURES  # type: ignore[attr-defined]  # from the environment
     if asked is not None:
         return f"+{feature}" in str(asked).split(",")
     return bool(binding.get_host_cpu_features().get(feature))

@@ -210,10 +210,17 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
 
 
 def _check_parts(array: ProgrammedArray, hardware: HardwareConfig) -> None:
-    if array.partial is not None and hardware.tanh_c == "nladc":
+    if array.partial is None:
+        return
+    if hardware.tanh_c == "nladc":
         raise InputError(
             "tanh_c 'nladc' needs a ramp converter, which arrays that are joined in digital ('tile.tall') do not have; "
             "set tanh_c to 'digital'"
+        )
+    if hardware.circuit != hardware.circuit.ideal():
+        raise InputError(
+            "circuit: errors of comparators, integrators and clocks are those of ramp converters, which arrays that "
+            "are joined in digital ('tile.tall') do not have"
         )
 
 
@@ -239,10 +246,20 @@ def _program_weights(
     rng = streams.generator(name, "program")
     measured = measured_weights(name, hardware, weights, rng)
     if measured is not None:
-        return measured
+        return _surrounded(measured, hardware)
     shape = (weights.shape[0], weights.shape[1])
     faults = None if hardware.faults is None else hardware.faults.masks(name, shape, hardware.crossbar)
-    return program_array(weights, hardware.crossbar, hardware.device, rng, reading=hardware.reading, faults=faults)
+    array = program_array(weights, hardware.crossbar, hardware.device, rng, reading=hardware.reading, faults=faults)
+    return _surrounded(array, hardware)
+
+
+def _surrounded(array: ProgrammedArray, hardware: HardwareConfig) -> ProgrammedArray:
+    """Return the array in its environment, where converters do not track it.
+
+    A ramp converter's thresholds take what the environment does to the weights, see `with_circuit`. The converters of
+    partial sums have fixed references.
+    """
+    return array if array.partial is None else array.scaled(hardware.weights_factor)
 
 
 def program_converter(

@@ -177,6 +177,7 @@ def check_measured(checkpoint: Checkpoint, hardware: HardwareConfig, chips: int)
     """
     if hardware.measured is None:
         return
+    _check_ageing(hardware)
     for function in FUNCTIONS:
         measured_converter(function, hardware)
     measured_weights("lstm", hardware, checkpoint.lstm.stacked())
@@ -184,6 +185,19 @@ def check_measured(checkpoint: Checkpoint, hardware: HardwareConfig, chips: int)
         measured_weights("dense", hardware, readout_weights(checkpoint.dense, hardware)[0])
     if chips > 1 and not _varies(hardware):
         raise InputError(f"'chips' is {chips}, but with measured devices and without noise all are alike; take 1")
+
+
+def _check_ageing(hardware: HardwareConfig) -> None:
+    """Refuse to let some devices age and not those beside them: what was measured is as it was measured."""
+    assert hardware.measured is not None
+    around, nominal = hardware.environment, hardware.circuit.temperature
+    changed = around.t_inference > 0.0 or around.temperature not in (None, nominal)
+    ages = hardware.device.ages or hardware.devices_of_ramp.ages
+    if changed and ages:
+        raise InputError(
+            "readback: measured devices are as they were measured, so devices that age (drift, relaxation, thermal) "
+            "need environment.t_inference 0 and the nominal temperature"
+        )
 
 
 def _check_ramp(table: RampTable, function: str, hardware: HardwareConfig) -> None:

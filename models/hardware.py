@@ -86,9 +86,34 @@ class HardwareConfig(StrictModel):
     def coding(self) -> Coding | None:
         """How the input drivers code, as kernels take it; None for pulse widths.
 
-        Nominal conditions: what another read voltage does to all currents belongs to the environment.
+        At the actual read voltage: what it does to a full input belongs to the environment's factor.
         """
-        return coding_of(self.input, self.circuit.v_read, self.device.iv)
+        return coding_of(self.input, self.reading.conditions.v_read, self.device.iv)
+
+    @property
+    def weights_factor(self) -> float:
+        """By what the environment multiplies the pre-activations of the weights."""
+        curves = (self.device.iv, self.devices_of_ramp.iv)
+        return self.environment.factors(self.circuit.v_read, self.circuit.temperature, curves=curves)[0]
+
+    @model_validator(mode="after")
+    def _check_currents(self) -> Self:
+        linear = self.device.iv.kind == "linear"
+        if not linear and not self.crossbar.wires.ideal:
+            raise ValueError(
+                f"crossbar.wires are solved for linear devices, found device.iv of kind '{self.device.iv.kind}' "
+                "(memramp.crossbar.wire_nonlinear solves single arrays of such devices)"
+            )
+        _ = self.weights_factor, self.coding  # whether the curve is known at the read voltages
+        return self
+
+    @model_validator(mode="after")
+    def _check_single_devices(self) -> Self:
+        if self.crossbar.noise_on == "used_side" and self.faults is not None:
+            raise ValueError("faults are those of single devices, which crossbar.noise_on 'used_side' does not have")
+        if self.measured is not None and self.measured.weights is not None and self.faults is not None:
+            raise ValueError("readback.weights holds what all devices measured, so faults cannot be given beside it")
+        return self
 
     @model_validator(mode="after")
     def _check_coding(self) -> Self:

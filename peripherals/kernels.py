@@ -486,7 +486,7 @@ def encode(x: Floats, stop: int, coding: Coding, powers: tuple[Floats, Floats]) 
             else:
                 x[b, i] = _by_voltage(x[b, i], coding)
                 powers[0][b, i] = x[b, i] * x[b, i]
-                powers[1][b, i] = np.float32(1.0)
+                powers[1][b, i] = max(abs(x[b, i]), np.float32(1.0))  # the shot part grows with higher voltages
 
 
 @kernel
