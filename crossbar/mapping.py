@@ -16,7 +16,6 @@ from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
 from memramp.quantities import Microsiemens
 
-_SCALE = 75.0  # uS
 _TOLERANCE = 1e-9  # of g_max: what rounding may add at the edge of the window
 
 
@@ -57,8 +56,9 @@ class CrossbarConfig(StrictModel):
     w_clip: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)] = 2.0
     """Weights are clipped to -w_clip..w_clip [weight units]."""
 
-    scale: Annotated[Microsiemens, Field(ge=1e-6)] = _SCALE
-    """Conductance per weight unit (``scale_per: fixed``) [uS]."""
+    scale: Annotated[Microsiemens, Field(ge=1e-6)] = 75.0
+    """Conductance per weight unit (``scale_per: fixed``). Other scales and bit slices make no use of it, so that a sweep
+    may give it for all [uS]."""
 
     scale_per: Literal["fixed", "layer", "column"] = "fixed"
     """``fixed``: `scale` for all. ``layer``: the largest weight of the matrix, at most `w_clip`, fills the window.
@@ -95,9 +95,6 @@ class CrossbarConfig(StrictModel):
             raise ValueError("layout 'separate' needs several devices for a weight, mapping 'offset' has one")
         if self.slices != SliceConfig() and self.mapping != "bit_sliced":
             raise ValueError(f"slices belong to mapping 'bit_sliced', found '{self.mapping}'")
-        if self.scale != _SCALE and (self.scale_per != "fixed" or self.mapping == "bit_sliced"):
-            found = f"mapping '{self.mapping}', scale_per '{self.scale_per}'"
-            raise ValueError(f"scale belongs to scale_per 'fixed' and not to bit slices, found {found}")
         return self
 
     def ideal(self) -> "CrossbarConfig":

@@ -221,7 +221,7 @@ def _told(resolve: Callable[[], Device]) -> Device:
 def _raise(place: tuple[str | int, ...], kind: str, message: str, problem: Mapping[str, Any]) -> NoReturn:
     known = {"missing", "value_error", "extra_forbidden"}
     details = InitErrorDetails(
-        type=kind if kind in known else PydanticCustomError("at_key", "{said}", {"said": message}),
+        type=kind if kind in known else PydanticCustomError(kind, message, problem.get("ctx") or None),
         loc=place,
         input=problem["input"],
         ctx=problem.get("ctx", {}),

@@ -122,12 +122,6 @@ def test_slices_need_their_levels():
         program_array([[0.5]], config, Device(g_min=0.0, g_max=150.0, levels=3), np.random.default_rng(1))
 
 
-def test_a_scale_that_would_be_ignored_is_refused():
-    for block in ({"scale_per": "layer"}, {"mapping": "bit_sliced"}):
-        with pytest.raises(InputError, match="scale belongs to scale_per 'fixed'"):
-            validate(CrossbarConfig, {"scale": 50.0, **block}, "crossbar")
-
-
 def test_a_stuck_device_fails_in_the_write_verify_loop_and_costs_all_tries():
     loop = resolve_device({"preset": "readc_taox_write_verify", "stuck_off_rate": 0.3})
     cells = program(loop, np.full(20_000, 300.0), np.random.default_rng(1))

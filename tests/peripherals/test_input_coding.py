@@ -36,7 +36,8 @@ def test_the_curve_of_the_devices_acts_on_voltages(bits):
     np.testing.assert_allclose(found.x[:, :-1], expected, atol=2e-7 if bits in (3, 8) else 1e-6)
     held, white = found.powers
     np.testing.assert_allclose(held[:, :-1], expected**2, atol=1e-5)
-    np.testing.assert_array_equal(white, 1.0)  # a voltage is there for the whole pulse
+    whole = np.maximum(np.abs(found.x), 1.0)  # a voltage is there for the whole pulse; above one, shot noise grows
+    np.testing.assert_array_equal(white, whole)
 
 
 @pytest.mark.parametrize(("bits", "limit"), [(2, 1.0), (5, 1.0), (9, 0.8)])
