@@ -2,8 +2,9 @@
 
 Programming noise is chosen among Gaussian errors (constant, proportional, polynomial in the conductance) and a uniform
 one by Akaike's information criterion [1]_; where the best of them contradicts the data by the test of Kolmogorov and
-Smirnov [2]_, the measured errors themselves are taken, as a table. Parameters are fitted to the same data, which makes
-that test lenient: what it rejects is wrong, what it passes may be.
+Smirnov [2]_, the measured errors themselves are taken, as a table, or, with too few devices for one, the best formula
+that is not rejected. Where all are, the best is taken with a warning. Parameters are fitted to the same data, which
+makes that test lenient: what it rejects is wrong, what it passes may be.
 
 References
 ----------
@@ -18,7 +19,7 @@ import numpy as np
 
 from memramp.devices.device import Device
 from memramp.devices.drift_fit import DriftFit, fit_drift
-from memramp.devices.fit_kinds import Candidate, programming_candidates, read_candidates
+from memramp.devices.fit_kinds import Candidate, left_out, programming_candidates, read_candidates
 from memramp.devices.measurements import Measurements
 from memramp.devices.noise import FloatArray
 from memramp.devices.presets import resolve_device
@@ -29,6 +30,9 @@ REJECTED = 0.01
 
 LEAST_DEVICES = 8
 """Fewest devices that a fit is made of."""
+
+SYSTEMATIC = 3.0
+"""Standard errors beyond which a mean error is taken for a systematic one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,35 @@ class DeviceFit:
     drift: DriftFit | None
     """None without times."""
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Kinds of programming noise that were not tried, each with the reason."""
+        return {} if self.programming[0].kind == "none" else left_out(self.target, self.error)
+
+    @property
+    def rejected(self) -> str:
+        """Why the programming noise that was taken is not believed, in a phrase; empty where it is."""
+        chosen = self.programming[0]
+        if not chosen.p_value < REJECTED:
+            return ""
+        best = f"{chosen.kind} too (p = {chosen.p_value:.2g})"
+        return f"every formula is rejected, {best}, and a table {self.left_out['table']}"
+
+    @property
+    def systematic(self) -> str:
+        """What a mean error that the programming noise does not hold amounts to, in a phrase; empty without one."""
+        mean, noise = float(self.error.mean()), self.programming[0].kind
+        each = float(self.error.std(ddof=1)) / self.error.size**0.5
+        if noise in ("none", "table") or abs(mean) <= SYSTEMATIC * each:
+            return ""
+        found = f"the mean error of {mean:.3g} uS lies more than {SYSTEMATIC:g} standard errors of {each:.2g} uS from 0"
+        return f"{found}: it is systematic, and no part of {noise} noise, whose mean is 0"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user of the device must know, a phrase each."""
+        return tuple(said for said in (self.rejected, self.systematic) if said)
+
     def block(self) -> dict[str, Any]:
         """Return the device as a block with sources, fit for YAML; see `memramp.devices.DeviceConfig`."""
         source, n = f"{self.measurements.source}, sha256 {self.measurements.digest}", self.measurements.devices
@@ -67,19 +100,21 @@ class DeviceFit:
         block: dict[str, Any] = {"description": f"Fitted to {n} measured devices ({self.measurements.source})."}
         for key, end, said in zip(("g_min", "g_max"), ends, ("lowest", "highest"), strict=True):
             block[key] = leaf(end, "uS", f"{said} target of {n} devices, unless it was given")
-        chosen = self.programming[0]
+        chosen, heat = self.programming[0], self.measurements.temperature
+        warm = "" if heat is None else f", {heat:g} K"
+        said = "; ".join([f"{n} devices, first reads{warm}", chosen.said, *self.warnings])
         block["prog_noise"] = {"kind": chosen.kind} | {
-            key: leaf(value, chosen.unit, f"{n} devices, first reads; {chosen.said}")
-            for key, value in chosen.parameters.items()
+            key: leaf(value, chosen.unit, said) for key, value in chosen.parameters.items()
         }
         if self.reading:
             best = self.reading[0]
+            said = f"repeated reads{warm}; {best.said}"
             block["read_noise"] = {"kind": best.kind} | {
-                key: leaf(value, best.unit, f"repeated reads; {best.said}") for key, value in best.parameters.items()
+                key: leaf(value, best.unit, said) for key, value in best.parameters.items()
             }
         if self.drift is not None and "drift" in Device.model_fields:
             block["drift"] = {"kind": "power_law"} | {
-                key: leaf(value, unit, f"{self.drift.devices} devices, {self.drift.said}")
+                key: leaf(value, unit, f"{self.drift.devices} devices{warm}, {self.drift.said}")
                 for key, value, unit in self.drift.parameters()
             }
         return block
@@ -158,9 +193,10 @@ def _window(target: FloatArray, window: tuple[float, float] | None, source: str)
 
 
 def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
-    """Return the candidates by AIC, the table first if the best formula is rejected."""
+    """Return the candidates by AIC; if the best formula is rejected, the table or one that is not comes first."""
     formulas = sorted((each for each in candidates if each.kind != "table"), key=lambda each: each.aic)
     tables = [each for each in candidates if each.kind == "table"]
-    if tables and (not formulas or formulas[0].p_value < REJECTED):
+    if tables and formulas[0].p_value < REJECTED:
         return (*tables, *formulas)
-    return (*formulas, *tables)
+    believed = next((each for each in formulas if not each.p_value < REJECTED), formulas[0])
+    return (believed, *(each for each in formulas if each is not believed), *tables)

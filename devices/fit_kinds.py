@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from memramp.devices.device import Device
@@ -38,24 +39,51 @@ class Candidate:
     def said(self) -> str:
         """How it was judged, in a phrase."""
         if np.isnan(self.aic):
-            return "measured errors, since no formula agrees with them"
+            return "measured errors, since the formula of the smallest AIC contradicts them"
         tested = "" if np.isnan(self.p_value) else f", Kolmogorov-Smirnov p = {self.p_value:.2g}"
         return f"chosen by AIC = {self.aic:.1f}{tested}"
 
 
 def programming_candidates(target: FloatArray, error: FloatArray, g_max: float) -> list[Candidate]:
-    """Return all kinds of programming noise that can be fitted to errors [uS]."""
+    """Return all kinds of programming noise that can be fitted to errors [uS].
+
+    All formulas are fitted to the same devices, for only then their criteria can be compared: to those of a target
+    above 0, where all of target 0 were exactly 0. No density describes these, and each would make it infinite.
+    """
     if np.abs(error).max() <= _LEAST * g_max:
         return [Candidate("none", {}, "1", 0.0, np.nan)]
-    found = [_constant(error), _uniform(error)]
-    if target.min() > 0.0 or not np.any(error[target == 0.0]):
-        found.append(_proportional(target, error))
-    if np.unique(target).size > 1:
-        found.append(_polynomial(target, error, g_max))
-    counts = np.unique(target, return_counts=True)[1]
-    if counts.min() >= _PER_TARGET:
+    reasons = left_out(target, error)
+    on = _described(target, error)
+    found = [_constant(error[on]), _uniform(error[on])]
+    if "proportional" not in reasons:
+        found.append(_proportional(target[on], error[on]))
+    if "polynomial" not in reasons:
+        found.append(_polynomial(target[on], error[on], g_max))
+    if "table" not in reasons:
         found.append(_table(target, error))
     return found
+
+
+def left_out(target: FloatArray, error: FloatArray) -> dict[str, str]:
+    """Return the kinds of programming noise that are not fitted, each with the reason, a predicate."""
+    reasons: dict[str, str] = {}
+    on = _described(target, error)
+    if target[on].min() == 0.0:
+        reasons["proportional"] = "has no error at target 0, where errors were measured"
+    elif (fraction := _fraction(target[on], error[on])) > 1.0:
+        reasons["proportional"] = f"has a fraction of 1 at most, found {fraction:.3g}"
+    if np.unique(target[on]).size < 2:
+        reasons["polynomial"] = "needs two targets with errors"
+    counts = np.unique(target, return_counts=True)[1]
+    if counts.min() < _PER_TARGET:
+        found = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+        reasons["table"] = f"needs {_PER_TARGET} devices at each target, found {found}"
+    return reasons
+
+
+def _described(target: FloatArray, error: FloatArray) -> NDArray[np.bool_]:
+    """Return the devices that formulas are fitted to: all, without those of target 0 if they have no error at all."""
+    return np.asarray((target > 0.0) | np.any(error[target == 0.0]))
 
 
 def read_candidates(mean: FloatArray, variance: FloatArray, freedom: FloatArray, g_max: float) -> list[Candidate]:
@@ -99,9 +127,12 @@ def _constant(error: FloatArray) -> Candidate:
 
 
 def _proportional(target: FloatArray, error: FloatArray) -> Candidate:
-    on = target > 0.0
-    fraction = float(np.sqrt(np.mean((error[on] / target[on]) ** 2)))
-    return _gaussian("proportional", {"fraction": _short(min(fraction, 1.0))}, "1", fraction * target[on], error[on])
+    fraction = _fraction(target, error)
+    return _gaussian("proportional", {"fraction": _short(fraction)}, "1", fraction * target, error)
+
+
+def _fraction(target: FloatArray, error: FloatArray) -> float:
+    return float(np.sqrt(np.mean((error / target) ** 2)))
 
 
 def _polynomial(target: FloatArray, error: FloatArray, g_max: float) -> Candidate:

@@ -1,7 +1,8 @@
 """Measured devices in CSV files: what was to be written, what was read, when and how often.
 
 Columns: ``target_uS`` and ``measured_uS``, in uS; optionally ``device`` (a whole number that names a device within its
-target), ``read`` (number of the read), ``time_s`` (since programming) and ``temperature_K``. A row is one read.
+target), ``read`` (number of the read), ``time_s`` (since programming) and ``temperature_K``, which is the same in all
+rows. A row is one read.
 """
 
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from memramp.csvfile import CsvContent, csv_number, parse_csv
 from memramp.devices.noise import FloatArray
 from memramp.errors import InputError
 from memramp.files import read_limited
-from memramp.measured import check_unit, check_unit_of_header, conductance, whole_number
+from memramp.measured import check_not_siemens, check_unit, check_unit_of_header, conductance, whole_number
 from memramp.quantities import MAX_MICROSIEMENS
 
 MAX_BYTES = 100_000_000
 OPTIONAL = ("device", "read", "time_s", "temperature_K")
 
 _COLUMNS = ("target_uS", "measured_uS")
+_SHOWN = 3  # temperatures in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +51,8 @@ class Measurements:
     time: FloatArray | None
     """Time since programming [s]."""
 
-    temperature: FloatArray | None
-    """[K]"""
+    temperature: float | None
+    """Of all rows [K]; None: the file does not tell."""
 
     @property
     def devices(self) -> int:
@@ -73,10 +75,8 @@ def load_measurements(path: Path) -> Measurements:
     path = Path(path)
     data = read_limited(path, MAX_BYTES)
     content = _parse(data, str(path), OPTIONAL)
-    rows = content.rows
-    target = np.array([_target(cells, f"{path}, line {line}") for line, cells in rows])
-    measured = np.array([conductance(cells, f"{path}, line {line}") for line, cells in rows])
-    check_unit(measured, target, str(path))
+    target, measured = _conductances(content, str(path))
+    temperature = _temperature(content, str(path))
     read = _whole(content, "read", str(path))
     time = _numbers(content, "time_s", str(path), lowest=0.0)
     return Measurements(
@@ -87,7 +87,7 @@ def load_measurements(path: Path) -> Measurements:
         device=_devices(content, str(path), target, read, time),
         read=np.zeros(target.size, np.int64) if read is None else read,
         time=time,
-        temperature=_numbers(content, "temperature_K", str(path), lowest=1e-6),
+        temperature=temperature,
     )
 
 
@@ -102,9 +102,7 @@ def read_errors(path: Path) -> dict[float, FloatArray]:
         Names file and line, what was found and what is allowed.
     """
     content = _parse(read_limited(path, MAX_BYTES), str(path), ())
-    target = np.array([_target(cells, f"{path}, line {line}") for line, cells in content.rows])
-    measured = np.array([conductance(cells, f"{path}, line {line}") for line, cells in content.rows])
-    check_unit(measured, target, str(path))
+    target, measured = _conductances(content, str(path))
     found = {float(value): np.asarray((measured - target)[target == value]) for value in np.unique(target)}
     alone = [value for value, errors in found.items() if errors.size < 2]
     if alone:
@@ -118,6 +116,31 @@ def _parse(data: bytes, where: str, optional: tuple[str, ...]) -> CsvContent:
     if not content.rows:
         raise InputError(f"{where}: has no rows below its header, expected one for each read")
     return content
+
+
+def _conductances(content: CsvContent, where: str) -> tuple[FloatArray, FloatArray]:
+    """Return what was to be written and what was read [uS]."""
+    target = np.array([_target(cells, f"{where}, line {line}") for line, cells in content.rows])
+    measured = np.array([conductance(cells, f"{where}, line {line}") for line, cells in content.rows])
+    check_unit(measured, target, where)
+    for values, column in ((target, "target_uS"), (measured, "measured_uS")):
+        check_not_siemens(values, column, where)
+    return target, measured
+
+
+def _temperature(content: CsvContent, where: str) -> float | None:
+    """Return the temperature of all rows [K]: of several, the differences would be taken for noise."""
+    column = _numbers(content, "temperature_K", where, lowest=1e-6)
+    if column is None:
+        return None
+    found = np.unique(column)
+    if found.size > 1:
+        shown = ", ".join(f"{value:g}" for value in found[:_SHOWN]) + (", .." if found.size > _SHOWN else "")
+        raise InputError(
+            f"{where}: temperature_K must be the same in all rows, found {found.size} ({shown} K); fit the rows of one "
+            "temperature at a time, what changes between them belongs to the block 'thermal'"
+        )
+    return float(found[0])
 
 
 def _target(cells: dict[str, str], place: str) -> float:

@@ -16,6 +16,7 @@ from memramp.devices.device import MAX_LEVELS, Device
 from memramp.devices.programming_noise import SigmaTableNoise
 from memramp.errors import InputError
 from memramp.files import read_limited
+from memramp.measured import check_not_siemens
 from memramp.quantities import MAX_MICROSIEMENS
 
 Unit = Literal["S", "mS", "uS", "nS"]
@@ -83,3 +84,5 @@ def _check_size(means: np.ndarray[tuple[int, ...], np.dtype[np.float64]], path: 
             f"{path}: the largest mean is {means.max() / 1e6:.3g} S, which looks like a capacitance; capacitive cells "
             "are not supported"
         )
+    if unit != "S":
+        check_not_siemens(means, f"mean, read in {unit},", str(path), "give the unit S, which is NeuroSim's")

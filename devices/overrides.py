@@ -134,7 +134,14 @@ def _check_keys(kinds: dict[str, type[BaseModel]], kind: str, given: Mapping[str
     if stray[0] not in others:
         raise KeyFault((*place, stray[0]), f"unknown key '{{key}}'{_suggestion(stray[0], sorted(others))}")
     allowed = ", ".join(sorted(set(own) - {"kind"})) or "no further key"
-    raise KeyFault(place, f"'{{key}}' of kind '{kind}' takes {allowed}, found '{stray[0]}' (give 'kind' to change it)")
+    taken = f"'{{key}}' of kind '{kind}' takes {allowed}, found '{stray[0]}'"
+    if "kind" in given:
+        raise KeyFault(place, f"{taken} (another 'kind' takes it)")
+    raise KeyFault(
+        place,
+        f"{taken}: the kind is the preset's, the key is the file's own; '{{key}}=null' drops the file's block, and a "
+        "'kind' beside the key replaces the preset's",
+    )
 
 
 def _models(annotation: Any, *, lists: bool = False) -> Iterator[type[BaseModel]]:

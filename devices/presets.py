@@ -16,12 +16,14 @@ from typing import Annotated, Any, Literal, NoReturn, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from memramp.config import StrictModel, read_yaml, validate
+from memramp.config import StrictModel, describe, read_yaml, validate
 from memramp.devices.device import Device
 from memramp.devices.overrides import KeyFault, dotted, overlay, untagged
 from memramp.errors import InputError
 
 _FOLDER = Path(__file__).resolve().parent / "presets"
+
+_MOST_NESTED = 10  # files, each the preset of the one before
 
 Number = Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)]
 
@@ -61,6 +63,15 @@ class DeviceConfig(StrictModel):
     description: str | None = None
     """What the device is, in words."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_name(cls, data: Any) -> Any:
+        """Refuse the name of a preset or file in place of the block, with what was meant."""
+        if isinstance(data, str):
+            found = f"'{{key}}' must be a block of keys, found {describe(data)}"
+            raise PydanticCustomError("at_key", f"{found}; a preset or a file is named by '{{key}}.preset'")
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         """Refuse what is no device, with the key's place in the file, and bring all values into their units."""
@@ -72,6 +83,8 @@ class DeviceConfig(StrictModel):
 
     def resolve(self) -> Device:
         """Return the device that the block describes; see `resolve_device` for errors."""
+        if self.preset is not None:
+            _check_chain(self.preset)
         base = {} if self.preset is None else load_preset(self.preset).model_dump()
         given = _without_sources(self.__pydantic_extra__ or {}, ())
         return Device.model_validate(overlay(Device, base, given, also=("preset",)))
@@ -162,6 +175,24 @@ def override_device(base: Device, changes: Mapping[str, Any], where: str) -> Dev
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     return resolve_device(changed, where)
+
+
+def _check_chain(name: str) -> None:
+    """Refuse files that are their own preset, directly or through others, before any of them is resolved."""
+    chain = [name]
+    while chain[-1].endswith(".yaml"):
+        if len(chain) > _MOST_NESTED:
+            raise KeyFault(("preset",), f"'{{key}}': more than {_MOST_NESTED} files are each the preset of another")
+        try:
+            following = read_yaml(Path(chain[-1])).get("preset")
+        except InputError:
+            return  # told where the file is loaded
+        if not isinstance(following, str):
+            return
+        if Path(following) in map(Path, chain):
+            names = " -> ".join([*chain, following])
+            raise KeyFault(("preset",), f"'{{key}}' must not lead back to itself, found {names}")
+        chain.append(following)
 
 
 def _without_sources(block: Mapping[str, Any], place: tuple[str | int, ...]) -> dict[str, Any]:

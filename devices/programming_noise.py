@@ -117,7 +117,7 @@ class TableNoise(_Noise):
     def from_errors(cls, errors: dict[float, FloatArray]) -> "TableNoise":
         """Make the table of measured errors: for each target, at least two [uS]."""
         targets = sorted(errors)
-        count = min(MAX_QUANTILES, *(len(errors[target]) for target in targets), MAX_QUANTILES)
+        count = min([MAX_QUANTILES, *(len(errors[target]) for target in targets)])
         places = np.linspace(0.0, 1.0, count)
         rows = tuple(tuple(np.quantile(errors[target], places).tolist()) for target in targets)
         return cls(targets=tuple(targets), errors=rows)

@@ -11,13 +11,14 @@ from memramp.devices import Device, WriteVerify, program
 from memramp.devices.fit import DeviceFit, read_groups
 from memramp.devices.noise import FloatArray
 
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"
+_BLUE, _ORANGE, _GREY, _GRID = "#0072B2", "#D55E00", "#999999", "#EEEEEE"
 _BAND: dict[str, Any] = {"color": _BLUE, "alpha": 0.2, "lw": 0}
 _TARGETS = 41
 _DEVICES = 2000  # simulated at each target
 _SEED = 1
 _MOST_POINTS = 20_000
 _MOST_LINES = 60
+_LEAST_DEVICES = 5  # at each target; the standard deviation of fewer says little
 
 
 def plot_device(device: Device, name: str) -> Figure:
@@ -38,18 +39,19 @@ def plot_device(device: Device, name: str) -> Figure:
         right.plot(g, device.read_noise.std(g), color=_BLUE)
         right.set(xlabel="conductance (uS)", ylabel="standard deviation (uS)", ylim=(0, None))
         right.set_title(f"read noise: {device.read_noise.kind.replace('_', '-')}", fontsize="medium")
+        right.grid(color=_GRID)
     return figure
 
 
 def plot_fit(fit: DeviceFit) -> Figure:
     """Draw measured errors beside those of the fitted device, and, where measured, read noise and drift."""
     panels = 2 + bool(fit.reading) + (fit.drift is not None)
-    figure = Figure(figsize=(4.6 * panels, 3.8), layout="constrained")
-    axes = list(figure.subplots(1, panels))
+    rows = 1 if panels == 2 else 2
+    figure = Figure(figsize=(9.0, 3.8 * rows), layout="constrained")
+    axes = [figure.add_subplot(rows, 2, number + 1) for number in range(panels)]
     device = fit.device()
-    simulated = _simulated(fit, device)
-    _errors(axes[0], fit, simulated)
-    _distribution(axes[1], fit, simulated)
+    _errors(axes[0], fit, device)
+    _distribution(axes[1], fit, device)
     if fit.reading:
         _reading(axes[2], fit, device)
     if fit.drift is not None:
@@ -57,36 +59,32 @@ def plot_fit(fit: DeviceFit) -> Figure:
     return figure
 
 
-def _simulated(fit: DeviceFit, device: Device) -> tuple[FloatArray, FloatArray]:
-    """Return targets, those of the measured devices again and again, and errors of the fitted device [uS]."""
-    times = max(1, -(-_MOST_POINTS // fit.target.size))
-    target = np.tile(fit.target, times)
-    return target, program(device, target, np.random.default_rng(_SEED)).g - target
-
-
-def _errors(axes: Axes, fit: DeviceFit, simulated: tuple[FloatArray, FloatArray]) -> None:
+def _errors(axes: Axes, fit: DeviceFit, device: Device) -> None:
+    over_window = np.repeat(np.linspace(*fit.window, _TARGETS), _DEVICES)
+    _band(axes, over_window, _errors_of(device, over_window), "fitted")
     shown = slice(None, None, max(1, fit.target.size // _MOST_POINTS))
-    targets = np.unique(fit.target)
-    if targets.size > 1 and np.unique(fit.target, return_counts=True)[1].min() > 1:
-        _band(axes, *simulated, "fitted")
-        std = [fit.error[fit.target == value].std() for value in targets]
-        axes.plot(targets, std, "o", color=_ORANGE, ms=4, zorder=3, label="measured, +- std")
-        axes.plot(targets, -np.array(std), "o", color=_ORANGE, ms=4, zorder=3)
-    else:
-        axes.plot(*(part[:_MOST_POINTS] for part in simulated), ",", color=_BLUE, alpha=0.3, label="fitted")
-    axes.plot(fit.target[shown], fit.error[shown], ".", color=_GREY, ms=2.5, alpha=0.5, zorder=1, label="measured")
+    targets, counts = np.unique(fit.target, return_counts=True)
+    often = counts.min() >= _LEAST_DEVICES
+    colour, size = (_GREY, 2.5) if often else (_ORANGE, 5.0)
+    axes.plot(fit.target[shown], fit.error[shown], ".", color=colour, ms=size, alpha=0.7, zorder=2, label="measured")
+    if often:
+        std = np.array([fit.error[fit.target == value].std() for value in targets])
+        axes.plot(targets, std, "o", color=_ORANGE, ms=4, zorder=3, label="measured, ± std")
+        axes.plot(targets, -std, "o", color=_ORANGE, ms=4, zorder=3)
     _label_errors(axes, f"{fit.programming[0].kind.replace('_', '-')}, {fit.target.size} devices")
 
 
-def _distribution(axes: Axes, fit: DeviceFit, simulated: tuple[FloatArray, FloatArray]) -> None:
-    for values, colour, width, label in (
-        (fit.error, _ORANGE, 2.5, "measured"),
-        (simulated[1], _BLUE, 1.0, "fitted"),
-    ):
-        axes.plot(np.sort(values), np.linspace(0.0, 1.0, values.size), color=colour, lw=width, label=label)
+def _errors_of(device: Device, target: FloatArray) -> FloatArray:
+    return np.asarray(program(device, target, np.random.default_rng(_SEED)).g - target)
+
+
+def _distribution(axes: Axes, fit: DeviceFit, device: Device) -> None:
+    again = np.tile(fit.target, max(1, -(-_MOST_POINTS // fit.target.size)))
+    axes.ecdf(fit.error, color=_ORANGE, lw=2.5, label="measured")
+    axes.ecdf(_errors_of(device, again), color=_BLUE, lw=1.0, label="fitted")
     axes.set(xlabel="programming error (uS)", ylabel="part of the devices below")
     axes.set_title("all targets", fontsize="medium")
-    axes.grid(color="#EEEEEE")
+    axes.grid(color=_GRID)
     axes.legend(fontsize=8)
 
 
@@ -97,7 +95,7 @@ def _reading(axes: Axes, fit: DeviceFit, device: Device) -> None:
     axes.plot(g, device.read_noise.std(g), color=_BLUE, label=f"fitted, {fit.reading[0].kind}")
     axes.set(xlabel="conductance (uS)", ylabel="standard deviation of reads (uS)", ylim=(0, None))
     axes.set_title("read noise", fontsize="medium")
-    axes.grid(color="#EEEEEE")
+    axes.grid(color=_GRID)
     axes.legend(fontsize=8)
 
 
@@ -117,18 +115,17 @@ def _drift(axes: Axes, fit: DeviceFit) -> None:
         axes.plot(times, (times / drift.t_0) ** -(drift.nu + sign * drift.nu_std), color=_BLUE, lw=0.8, ls="--")
     axes.set(xscale="log", xlabel="time since programming (s)", ylabel="conductance over that at first")
     axes.set_title(f"drift, {drift.devices} devices", fontsize="medium")
-    axes.grid(color="#EEEEEE")
+    axes.grid(color=_GRID)
     axes.legend(fontsize=8)
 
 
 def _at_targets(axes: Axes, target: FloatArray, error: FloatArray) -> None:
     targets = np.unique(target)
     for value, colour in zip(targets[[0, targets.size // 2, -1]], (_GREY, _BLUE, _ORANGE), strict=True):
-        part = np.sort(error[target == value])
-        axes.plot(part, np.linspace(0.0, 1.0, part.size), color=colour, label=f"target {value:g} uS")
+        axes.ecdf(error[target == value], color=colour, label=f"target {value:g} uS")
     axes.set(xlabel="programming error (uS)", ylabel="part of the devices below")
     axes.set_title("distribution; no read noise", fontsize="medium")
-    axes.grid(color="#EEEEEE")
+    axes.grid(color=_GRID)
     axes.legend(fontsize=8)
 
 
@@ -139,14 +136,14 @@ def _band(axes: Axes, target: FloatArray, error: FloatArray, label: str) -> None
     low, high = (np.array([np.quantile(part, q) for part in parts]) for q in (0.025, 0.975))
     axes.fill_between(targets, low, high, label=f"{label}, 95 %", **_BAND)
     std = np.array([part.std() for part in parts])
-    axes.plot(targets, std, color=_BLUE, lw=1.0, label=f"{label}, +- std")
+    axes.plot(targets, std, color=_BLUE, lw=1.0, label=f"{label}, ± std")
     axes.plot(targets, -std, color=_BLUE, lw=1.0)
 
 
 def _label_errors(axes: Axes, title: str) -> None:
     axes.set(xlabel="target (uS)", ylabel="programming error (uS)")
     axes.set_title(title, fontsize="medium")
-    axes.grid(color="#EEEEEE")
+    axes.grid(color=_GRID)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
     axes.legend(fontsize=7, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
@@ -160,4 +157,6 @@ def _tries(axes: Axes, tries: FloatArray | Any, failed: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="pulses of a device (last bar: and more)", ylabel="part of the devices")
     axes.set_title("tries of the write-verify loop", fontsize="medium")
+    axes.set_axisbelow(True)
+    axes.grid(color=_GRID)
     axes.legend(fontsize=8)

@@ -1,6 +1,6 @@
 """What ``memramp device`` prints, and device files as it writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rich.text import Text
 from memramp.config import read_yaml
 from memramp.devices import Device, PresetValue, device_sources, load_preset, preset_description, preset_names
 from memramp.devices.fit import REJECTED, DeviceFit
-from memramp.devices.fit_kinds import candidate_lines
+from memramp.devices.fit_kinds import Candidate, candidate_lines
 from memramp.devices.presets import preset_block, resolve_device
 from memramp.experiments.report import described, labelled
 from memramp.tablefile import write_new_file
@@ -81,26 +81,37 @@ def show_fit(console: Console, fit: DeviceFit) -> None:
     ]
     if fit.drift is not None:
         drift = fit.drift
-        found.append(("drift", f"nu {drift.nu:.4g} +- {drift.nu_std:.2g}, {drift.t_0:g} to {drift.last:g} s"))
+        found.append(("drift", f"nu {drift.nu:.4g} ± {drift.nu_std:.2g}, {drift.t_0:g} to {drift.last:g} s"))
     console.print(labelled(found))
-    note = f"a formula with p below {REJECTED:g} is rejected; the smallest AIC of the others is taken"
-    for title, candidates in (("Programming noise", fit.programming), ("Read noise", fit.reading)):
-        if candidates:
-            console.print()
-            console.print(_candidates(title, candidates, note if title.startswith("Prog") else None))
-    if not fit.reading:
-        console.print()
+    console.print()
+    console.print(_candidates("Programming noise", fit.programming))
+    for line in _notes(fit):
+        console.print(Text(line))
+    console.print()
+    if fit.reading:
+        console.print(_candidates("Read noise", fit.reading))
+    else:
         console.print("no device was read twice at one time: the read noise is not known and stays none")
+    for warning in fit.warnings:
+        console.print()
+        console.print(Text(f"warning: {warning}"))
 
 
-def _candidates(title: str, candidates: Any, note: str | None) -> Table:
+def _notes(fit: DeviceFit) -> Iterator[str]:
+    if fit.left_out:
+        yield "not tried: " + "; ".join(f"{kind} {reason}" for kind, reason in fit.left_out.items())
+    if fit.rejected:
+        yield f"* the smallest AIC, although rejected (p below {REJECTED:g}): see the warning"
+    else:
+        yield f"* the smallest AIC; where its p is below {REJECTED:g}, the table, or else the next that is not rejected"
+
+
+def _candidates(title: str, candidates: tuple[Candidate, ...]) -> Table:
     table = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False)
     for heading in ("", "kind", "numbers", "AIC", "KS p"):
         table.add_column(heading, justify="right" if heading in ("AIC", "KS p") else "left", overflow="fold")
     for i, cells in enumerate(candidate_lines(candidates)):
         table.add_row("*" if i == 0 else "", *(Text(cell) for cell in cells))
-    if note is not None:
-        table.caption, table.caption_justify = Text(f"* chosen; {note}"), "left"
     return table
 
 

@@ -134,6 +134,8 @@ def first_problem(model: type[BaseModel], error: ValidationError) -> str:
             context = problem["ctx"]
             kind = context["discriminator"].strip("'")
             return f"'{key}.{kind}' is '{context['tag']}', allowed: {context['expected_tags']}"
+        case "model_type" | "model_attributes_type" if key:
+            return f"'{key}' must be a block of keys, found {describe(problem['input'])}"
     found = "" if "found" in message else f", found {describe(problem['input'])}"
     return f"'{key}': {message}{found}" if key else f"{message}"
 

@@ -10,7 +10,7 @@ from memramp.csvfile import csv_number
 from memramp.errors import InputError
 from memramp.quantities import MAX_MICROSIEMENS
 
-_SIEMENS = 1e-2  # uS: what lies below it altogether, where more than 1 uS is wanted, was measured in siemens
+_SIEMENS = 1e-2  # uS: what lies below it altogether was measured in siemens, for 10 nS is little for a memristor
 _REMEDIES = {
     "": "rename it if they are",
     "s": "multiply by 1e6",
@@ -103,6 +103,30 @@ def check_unit(measured: ArrayLike, target: ArrayLike, where: str) -> None:
                 f"{where}: most conductances are about {factor:g} times what was to be written, which looks like "
                 f"{unit}; they are expected in uS, {remedy} by 1000"
             )
+
+
+def check_not_siemens(values: ArrayLike, name: str, where: str, remedy: str = "multiply by 1e6") -> None:
+    """Refuse conductances that are all below 0.01 uS, as those of measured devices are in siemens.
+
+    Parameters
+    ----------
+    values : array_like
+        Conductances as read [uS].
+    name : str
+        What they are, such as ``measured_uS``, for the message.
+    where : str
+        Names the file.
+    remedy : str
+        What to do, if they are in siemens.
+
+    Raises
+    ------
+    InputError
+        The largest is above 0 and below 0.01 uS.
+    """
+    largest = float(np.max(values))
+    if 0.0 < largest < _SIEMENS:
+        raise InputError(f"{where}: the largest {name} is {largest:.3g} uS, which looks like siemens; {remedy}")
 
 
 def whole_number(cells: dict[str, str], column: str, place: str) -> int:
