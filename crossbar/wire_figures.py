@@ -11,7 +11,7 @@ from memramp.crossbar.wire_solver import FloatArray
 from memramp.crossbar.wires import WireConfig, ir_drop
 from memramp.errors import InputError
 
-_WIDTH = 70  # letters of a line of the title
+_WIDTH = 74  # letters of a line of the title
 
 
 def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig, about: str = "") -> Figure:
@@ -51,7 +51,7 @@ def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig, abo
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     worst = f"worst {percent[i, j]:.3g} % at row {i}, column {j}"
-    title = (f"IR drop, all {rows} x {cols} devices at {g_on:g} uS: {worst}", describe(wires), about)
+    title = (f"IR drop, all {rows} x {cols} devices at {g_on:g} uS:", worst, describe(wires), about)
     axes.set_title("\n".join(line for text in title for line in evenly_wrapped(text, _WIDTH)), fontsize="medium")
     return figure
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from memramp.config import parse_yaml
 from memramp.devices import Device
 from memramp.errors import InputError
+from memramp.experiments.loading import as_text
 from memramp.experiments.schema import ExperimentConfig
 from memramp.quantities import Unit
 
@@ -86,7 +87,7 @@ def value_label(text: str) -> str:
         block = parse_yaml(text, "")
     except InputError:
         return text
-    return ", ".join(f"{key}\u00a0{value}" for key, value in flat(block).items()) or "by default"
+    return ", ".join(f"{key}\u00a0{as_text(value)}" for key, value in flat(block).items()) or "by default"
 
 
 def flat(block: dict[str, Any], before: str = "") -> dict[str, Any]:

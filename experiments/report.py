@@ -12,7 +12,7 @@ from rich.text import Text
 
 from memramp.crossbar.mapping import tiling_of
 from memramp.devices import Device
-from memramp.experiments.axis_labels import flat
+from memramp.experiments.axis_labels import flat, unit_of
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import PointSummary, Row, best, confusions
@@ -179,13 +179,20 @@ def _beyond_ideal(hardware: Sequence[HardwareConfig], swept: Sequence[str]) -> l
         common = _common([flat(block, f"{name}.") for block in blocks])
         shown = [key for key in common if not any(f"{key}.".startswith(f"{other}.") for other in swept)]
         if shown:
-            lines.append((name, ", ".join(f"{key.removeprefix(f'{name}.')} {common[key]}" for key in shown)))
+            lines.append((name, ", ".join(_setting(key, common[key]) for key in shown)))
     measured = [found.measured.digests for found in hardware if found.measured is not None]
     if measured:
         lines.append(("measured", ", ".join(key.split(".")[0] for key in measured[0] if key.endswith(".measured"))))
     if files := dict.fromkeys(str(found.faults.path) for found in hardware if found.faults is not None):
         lines.append(("faults", ", ".join(files)))
     return lines
+
+
+def _setting(key: str, value: Any) -> str:
+    """Return a key without its block, its value and its unit: ``comparator.noise 0.001 V``."""
+    unit = unit_of(key) if isinstance(value, float) else None
+    text = f"{value:g}" if isinstance(value, float) else f"{value}"
+    return f"{key.split('.', 1)[1]} {text}" + (f" {unit}" if unit else "")
 
 
 def _common(blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
