@@ -7,11 +7,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from memramp.crossbar.wire_network import check_memory
+from memramp.crossbar.wire_solver import FloatArray
 from memramp.crossbar.wires import WireConfig, ir_drop
 from memramp.errors import InputError
 
+_WIDTH = 74  # letters of a line of the title
 
-def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig) -> Figure:
+
+def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig, about: str = "") -> Figure:
     """Draw the IR drop of every device in the worst case: all devices on, all inputs full.
 
     Parameters
@@ -22,6 +25,8 @@ def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig) -> 
         Conductance of a device that is on [uS].
     wires : WireConfig
         Resistances of the wires.
+    about : str
+        What the array belongs to, for the title's last lines.
 
     Returns
     -------
@@ -33,25 +38,45 @@ def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig) -> 
     InputError
         As `memramp.crossbar.wires.solve`; the array has no rows or no columns.
     """
-    if rows < 1 or cols < 1:
-        raise InputError(f"an array of {rows} x {cols} cells was asked for, allowed: at least one row and one column")
-    check_memory(rows, cols, 1, voltages=True)
-    percent = 100.0 * ir_drop(np.full((rows, cols), g_on), wires, np.ones(rows))
+    percent = worst_case(rows, cols, g_on, wires)
     i, j = np.unravel_index(np.argmax(percent), percent.shape)
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
     axes = figure.add_subplot()
     # Cells are numbered at their centres: the edges lie half a cell outside.
     image = axes.imshow(percent, cmap="viridis", vmin=0.0, aspect="auto", interpolation="nearest")
     bar = figure.colorbar(image, ax=axes)
-    bar.set_label("voltage that a device misses [% of its driver's]")
+    bar.set_label("voltage that a device misses (% of its driver's)")
     axes.plot(j, i, marker="o", markersize=9, markerfacecolor="none", markeredgecolor="red", clip_on=False)
     axes.set(xlabel="bit line (column)", ylabel="word line (row)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     worst = f"worst {percent[i, j]:.3g} % at row {i}, column {j}"
-    title = [f"IR drop, all {rows} x {cols} devices at {g_on:g} uS: {worst}", *wrap(describe(wires), 66)]
-    axes.set_title("\n".join(title), fontsize="medium")
+    title = (f"IR drop, all {rows} x {cols} devices at {g_on:g} uS:", worst, describe(wires), about)
+    axes.set_title("\n".join(line for text in title for line in evenly_wrapped(text, _WIDTH)), fontsize="medium")
     return figure
+
+
+def worst_case(rows: int, cols: int, g_on: float, wires: WireConfig) -> FloatArray:
+    """Return the IR drop of every device with all devices on and all inputs full, [rows, cols] [%].
+
+    See `plot_worst_ir_drop` for parameters and errors.
+    """
+    if rows < 1 or cols < 1:
+        raise InputError(f"an array of {rows} x {cols} cells was asked for, allowed: at least one row and one column")
+    check_memory(rows, cols, 1, voltages=True)
+    return 100.0 * ir_drop(np.full((rows, cols), g_on), wires, np.ones(rows))
+
+
+def evenly_wrapped(text: str, width: int) -> list[str]:
+    """Wrap a text into as few lines as the width [letters] allows, of as even a length as possible."""
+    lines = wrap(text, width)
+    longest = max(map(len, lines), default=0)
+    for narrower in range(longest - 1, 0, -1):
+        narrow = wrap(text, narrower, break_long_words=False)
+        if len(narrow) > len(lines) or max(map(len, narrow)) > longest:
+            break
+        lines, longest = narrow, max(map(len, narrow))
+    return lines
 
 
 def describe(wires: WireConfig) -> str:

@@ -9,19 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
+from memramp.crossbar.wire_figures import evenly_wrapped
+from memramp.experiments.axis_labels import time_label, unit_of, value_label
 from memramp.experiments.loading import Experiment, Point
 from memramp.experiments.results import PointSummary
-
-UNITS = {
-    "sigma": "uS",
-    "half_width": "uS",
-    "g_min": "uS",
-    "g_max": "uS",
-    "scale": "uS per weight unit",
-    "bits": "bit",
-}
-"""Units of the numbers on the axis, by the last name of the key."""
 
 # Okabe and Ito, without the yellow that is hard to see on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933", "#882255")
@@ -29,9 +22,13 @@ _MARKERS = "osD^vPXhd"
 _GREY = "#4D4D4D"
 _MANY_LINES = 4
 _CHIPS = "noisy chips, mean and sd"
-_LEGEND_LINES, _LEVEL_LABELS, _LONGEST = 14, 50, 40  # entries, letters, letters of one
+_LEGEND_LINES, _LONGEST = 14, 40  # lines, letters of a line
+_AXIS_LETTERS, _FEW_LEVELS, _LEVEL_LINES = 60, 12, 4  # letters side by side below the axis, labels, lines of a label
+_NUMBERS = 10  # that have a tick each
+_DECADES, _CLOSEST = 2.0, 0.05  # numbers beyond this span or closer than this part of it stand at even distances
 _LOWEST_HEIGHT = 4.0  # percentage points: small differences shall be seen, but not look large
 _Line = list[tuple[float, PointSummary]]
+_Level = tuple[float | None, str]  # a number, or None for words; as written
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,9 @@ class _Grid:
 
     key: str
     numeric: bool
+    even: bool
+    """Whether the places are 0, 1, 2, ... instead of the numbers themselves."""
+
     ticks: tuple[tuple[float, str], ...]
     others: tuple[str, ...]
     """The other keys, whose values tell the lines apart."""
@@ -84,7 +84,7 @@ def plot_sweep(experiment: Experiment, summaries: Sequence[PointSummary]) -> Fig
     figure = Figure(figsize=(8.0, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for index, (values, line) in enumerate(grid.lines.items()):
-        label = ", ".join(map(_shortened, values)) or _CHIPS
+        label = _in_lines(", ".join(map(value_label, values)), _LONGEST) or _CHIPS
         _draw_line(axes, grid, index, label, sorted(line, key=lambda entry: entry[0]))
     _draw_float(axes, grid)
     _label_axes(axes, grid)
@@ -97,21 +97,51 @@ def _arrange(experiment: Experiment, summaries: Sequence[PointSummary]) -> _Grid
     numeric = [key for key in experiment.swept if all(_number(point, key) is not None for point in experiment.points)]
     key = (numeric or list(experiment.swept))[0]
     others = tuple(other for other in experiment.swept if other != key)
-    places: dict[str, float] = {}
+    levels = [(_number(point, key) if numeric else None, point.sweep[key]) for point in experiment.points]
+    even, places = _placed(levels)
     lines: dict[tuple[str, ...], _Line] = {}
-    for point, summary in zip(experiment.points, summaries, strict=True):
-        text, number = point.sweep[key], _number(point, key) if numeric else None
-        place = places.setdefault(text, float(len(places)) if number is None else number)
+    for point, summary, level in zip(experiment.points, summaries, levels, strict=True):
         values = tuple(point.sweep[other] for other in others)
-        lines.setdefault(values, []).append((place, summary))
-    ticks = tuple(sorted((place, text) for text, place in places.items()))
-    return _Grid(key, bool(numeric), ticks, others, lines)
+        lines.setdefault(values, []).append((places[level], summary))
+    seconds = unit_of(key) == "s"
+    names = {level: _level_name(level, seconds=seconds) for level in places}
+    ticks = dict(sorted((place, names[level]) for level, place in places.items()))
+    return _Grid(key, bool(numeric), even, tuple(ticks.items()), others, lines)
+
+
+def _placed(levels: Sequence[_Level]) -> tuple[bool, dict[_Level, float]]:
+    """Return whether the levels stand at even distances, and the place of each on the axis."""
+    numbers = sorted({number for number, _ in levels if number is not None})
+    if not numbers:
+        return True, {level: float(place) for place, level in enumerate(dict.fromkeys(levels))}
+    even = _crowded(np.array(numbers))
+    return even, {(x, text): float(numbers.index(x)) if even else x for x, text in levels if x is not None}
+
+
+def _crowded(numbers: NDArray[np.float64]) -> bool:
+    """Return whether ascending numbers would be too close to each other on an axis that is true to scale."""
+    sizes = np.abs(numbers[numbers != 0.0])
+    wide = sizes.size > 1 and sizes.max() > 10.0**_DECADES * sizes.min()
+    few = 1 < len(numbers) <= _NUMBERS
+    return bool(wide or (few and np.diff(numbers).min() < _CLOSEST * (numbers[-1] - numbers[0])))
+
+
+def _level_name(level: _Level, *, seconds: bool) -> str:
+    number, text = level
+    if number is None:
+        return value_label(text)
+    return time_label(number) if seconds else f"{number:g}"
 
 
 def _shortened(text: str) -> str:
     """Cut the middle of a long text, so that values that begin alike stay different."""
     half = (_LONGEST - 3) // 2
     return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
+
+
+def _in_lines(text: str, width: int) -> str:
+    """Wrap a label, so that the name and the value of a block's key stay together where they fit."""
+    return "\n".join(evenly_wrapped(text, width)).replace("\u00a0", " ")
 
 
 def _number(point: Point, key: str) -> float | None:
@@ -159,27 +189,46 @@ def _colour(index: int) -> str:
 
 
 def _label_axes(axes: Axes, grid: _Grid) -> None:
-    unit = UNITS.get(grid.key.rsplit(".", 1)[-1]) if grid.numeric else None
-    axes.set(xlabel=grid.key + (f" ({unit})" if unit else ""), ylabel="accuracy (%)")
-    places = [place for place, _ in grid.ticks]
+    unit = unit_of(grid.key) if grid.numeric else None
+    places, names = zip(*grid.ticks, strict=True)
     if not grid.numeric:
-        axes.set_xticks(places, [_shortened(text) for _, text in grid.ticks])
-        if sum(len(text) for _, text in grid.ticks) > _LEVEL_LABELS:
-            axes.tick_params(axis="x", rotation=30)
-            for label in axes.get_xticklabels():
-                label.set(ha="right", rotation_mode="anchor")
+        _label_levels(axes, places, names)
         axes.set_xlim(places[0] - 0.5, places[-1] + 0.5)
-    elif len(places) <= 10:
-        axes.set_xticks(places, [f"{place:g}" for place in places])
+    elif grid.even or len(places) <= _NUMBERS:
+        step = -(-len(places) // _NUMBERS)
+        axes.set_xticks(places[::step], names[::step])
+        unit = None if unit == "s" else unit  # times carry units of their own
+    distances = ", not to scale" if grid.numeric and grid.even else ""
+    axes.set(xlabel=grid.key + (f" ({unit})" if unit else "") + distances, ylabel="accuracy (%)")
     axes.grid(alpha=0.25)
+
+
+def _label_levels(axes: Axes, places: Sequence[float], names: Sequence[str]) -> None:
+    """Write words or blocks below the axis: side by side in some lines each, aslant, or, if there are many, upright."""
+    width = max(_AXIS_LETTERS // len(names), 1)
+    labels = [_in_lines(name, width) for name in names]
+    if all(_fits(label, width) for label in labels):
+        axes.set_xticks(places, labels)
+    elif len(names) <= _FEW_LEVELS:
+        axes.set_xticks(places, [_in_lines(name, _LONGEST) for name in names], rotation=30)
+    else:
+        cut = [_shortened(_in_lines(name, len(name))) for name in names]
+        axes.set_xticks(places, cut, rotation=90, fontsize="small")
+    for label in axes.get_xticklabels():
+        if label.get_rotation():
+            label.set(ha="right", va="center" if label.get_rotation() == 90.0 else "top", rotation_mode="anchor")
+
+
+def _fits(label: str, width: int) -> bool:
+    lines = label.split("\n")
+    return len(lines) <= _LEVEL_LINES and max(map(len, lines)) <= width
 
 
 def _add_legend(axes: Axes, grid: _Grid) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if (more := len(handles) - _LEGEND_LINES) > 0:
-        handles, labels = handles[:_LEGEND_LINES], [*labels[:_LEGEND_LINES]]
-        handles.append(Line2D([], [], ls=""))
-        labels.append(f"and {more} more")
+    shown = int(np.searchsorted(np.cumsum([1 + label.count("\n") for label in labels]), _LEGEND_LINES, side="right"))
+    if (more := len(handles) - shown) > 0:
+        handles, labels = [*handles[:shown], Line2D([], [], ls="")], [*labels[:shown], f"and {more} more"]
     title = f"{_CHIPS}, by\n" + ",\n".join(grid.others) if grid.others else None
     if not grid.crowded:
         joined = ":" if grid.numeric else ""
@@ -187,7 +236,7 @@ def _add_legend(axes: Axes, grid: _Grid) -> None:
         labels.append("ideal converter")
     handles.append(Line2D([], [], color=_GREY, ls="--", lw=1.4))
     labels.append("float network")
-    size = "small" if max(map(len, labels)) > 30 else None
+    size = "small" if max(len(line) for label in labels for line in label.split("\n")) > 30 else None
     legend = axes.legend(
         handles, labels, title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=size
     )

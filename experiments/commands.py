@@ -79,6 +79,6 @@ def checked_seed(seed: int) -> int:
 
 def make_console() -> "Console":
     """Return the console that results are printed on."""
-    from rich.console import Console
+    from memramp.experiments.console import results_console  # not above: Rich takes a while to import
 
-    return Console(highlight=False)
+    return results_console()

@@ -2,17 +2,18 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from memramp.crossbar.mapping import tiling_of
-from memramp.crossbar.wire_figures import plot_worst_ir_drop
+from memramp.crossbar.wire_figures import evenly_wrapped, plot_worst_ir_drop, worst_case
+from memramp.crossbar.wires import WireConfig
 from memramp.experiments.accuracy_figures import plot_chips, plot_sweep
+from memramp.experiments.axis_labels import value_label
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
-from memramp.experiments.report import described
+from memramp.experiments.report import described, joined_in_digital
 from memramp.experiments.results import PointSummary, best, row_percent
 from memramp.experiments.runner import RunResult
 from memramp.peripherals import Calibration, design_converter, program_ramp
@@ -24,6 +25,8 @@ DPI = 150
 MAX_RAMPS = 10
 """Most chips whose ramps are drawn."""
 
+_Array = tuple[int, int, float, WireConfig]  # rows, columns, conductance of all devices [uS], wires
+
 
 def draw_all(
     experiment: Experiment, prepared: Sequence[PreparedPoint], result: RunResult
@@ -33,21 +36,36 @@ def draw_all(
         plot_sweep(experiment, result.summaries) if experiment.swept else plot_chips(result.summaries[0])
     )
     yield "confusion.png", to_png(plot_confusion(best(result.summaries), result.classes))
-    ramps = [part for part in prepared if part.hardware.activation.kind == "nladc"]
+    ramps = [part for part in prepared if part.hardware.activation.kind == "nladc" and not joined_in_digital(part)]
     if ramps:
         yield "ramps.png", to_png(plot_chip_ramps(ramps[0]))
     wired = [part for part in prepared if not part.hardware.crossbar.wires.ideal]
     if wired:
-        yield "ir_drop.png", to_png(plot_array_ir_drop(wired[-1]))
+        yield "ir_drop.png", to_png(plot_array_ir_drop(wired))
 
 
-def plot_array_ir_drop(part: PreparedPoint) -> Figure:
-    """Draw the worst-case IR drop of the first array of the gate matrix: all devices at g_max, all inputs full."""
+def plot_array_ir_drop(parts: Sequence[PreparedPoint]) -> Figure:
+    """Draw the worst-case IR drop of the first array of the gate matrix: all devices at g_max, all inputs full.
+
+    Of several points, the one that loses most is drawn, the first of equals; each costs no more than a chip that was
+    solved for it.
+    """
+    arrays: dict[_Array, PreparedPoint] = {}
+    for part in parts:
+        arrays.setdefault(_first_array(part), part)
+    worst = max(arrays, key=lambda array: float(worst_case(*array).max())) if len(arrays) > 1 else next(iter(arrays))
+    point = arrays[worst].point
+    values = ", ".join(f"{key} {value_label(value)}" for key, value in point.sweep.items())
+    about = f"point {point.number}, the worst of the sweep: {values}" if point.sweep else ""
+    return plot_worst_ir_drop(*worst, about.replace("\u00a0", " "))
+
+
+def _first_array(part: PreparedPoint) -> _Array:
     hardware, config = part.hardware, part.hardware.crossbar
     tiling = tiling_of(part.checkpoint.lstm.stacked().shape, config)
     rows, cols = (first.stop - first.start for first in tiling.blocks()[0])
     lines = cols * tiling.planes_per_array + (1 if config.mapping == "offset" else 0)
-    return plot_worst_ir_drop(rows, lines, hardware.device.g_max, config.wires)
+    return rows, lines, hardware.device.g_max, config.wires
 
 
 def to_png(figure: Figure) -> bytes:
@@ -72,7 +90,7 @@ def plot_confusion(summary: PointSummary, classes: Sequence[str]) -> Figure:
     chips = len(summary.chips)
     axes.set(xlabel="found", ylabel="true")
     title = f"{summary.mean:.2f} % right on {chips} noisy chip{'s' if chips > 1 else ''}"
-    axes.set_title("\n".join([title, *wrap(summary.label, 60)]), fontsize="medium")
+    axes.set_title("\n".join([title, *evenly_wrapped(summary.label, 60)]), fontsize="medium")
     axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="#DDDDDD", lw=0.6)

@@ -12,7 +12,7 @@ from memramp.experiments.ramp_loading import RampExperiment
 from memramp.experiments.ramp_results import BlockSummary, VReadRow
 from memramp.experiments.ramp_runner import RampReporter, RampResult
 from memramp.experiments.ramp_schema import BEFORE, IDEAL, BlockConfig
-from memramp.experiments.report import described, labelled, noise_text
+from memramp.experiments.report import SHOWN_OVERFLOW, described, labelled, noise_text
 
 
 class TerminalRampReporter(RampReporter):
@@ -118,9 +118,10 @@ def _block(block: BlockConfig, device: Device) -> str:
 def _overflow(summaries: Sequence[BlockSummary]) -> str:
     """Say where calibration needs bias devices beyond their window: the simulation grants it, a column would not."""
     calibrated = [each for each in summaries if each.first.calibration != BEFORE]
-    columns, over = sum(len(each.rows) for each in calibrated), sum(each.overflowing for each in calibrated)
+    overflow = [row.bias_overflow for each in calibrated for row in each.rows]
+    columns, over = len(overflow), sum(found >= SHOWN_OVERFLOW for found in overflow)
     if not over:
         return ""
-    most = max(row.bias_overflow for each in calibrated for row in each.rows)
+    most = max(overflow)
     need = f"calibration asks a bias device for up to {most:.1f} uS more than g_max"
     return f"on {over} of {columns} calibrated columns, {need}; such a column needs more bias devices"

@@ -10,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from memramp.crossbar.mapping import tiling_of
 from memramp.devices import Device
+from memramp.experiments.axis_labels import flat, unit_of
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import PointSummary, Row, best, confusions
@@ -19,6 +21,10 @@ from memramp.models.hardware import HardwareConfig
 from memramp.peripherals.wording import calibration_label
 
 SHOWN_CONFUSIONS = 4
+
+SHOWN_OVERFLOW = 0.1
+"""Least excess over g_max that is told; what is below comes from the rounding of a calibration [uS]."""
+
 _LABEL_WIDTH = 11
 
 
@@ -130,17 +136,18 @@ def _confusion_lines(result: RunResult) -> Table | None:
     found = confusions(summary.confusion, result.classes, SHOWN_CONFUSIONS)
     if not found:
         return None
-    where = f" ({summary.label})" if summary.sweep else ""
+    where = f"at the best point ({summary.label}): " if summary.sweep else ""
     pairs = ", ".join(f"{true} -> {other} {percent:.1f} %" for true, other, percent in found)
-    return labelled([("mistaken", f"{pairs}{where}")])
+    return labelled([("mistaken", f"{where}{pairs}")])
 
 
 def _overflow_line(result: RunResult) -> Table | None:
     """Say where calibration needs bias devices beyond their window: the simulation grants it, a column would not."""
     overflow = np.concatenate([summary.bias_overflow for summary in result.summaries])
-    if not overflow.any():
+    count = np.count_nonzero(overflow >= SHOWN_OVERFLOW)
+    if not count:
         return None
-    share = f"{np.count_nonzero(overflow)} of {len(overflow)} chips"
+    share = f"{count} of {len(overflow)} chips"
     need = f"calibration asks a bias device for up to {overflow.max():.2g} uS more than g_max"
     return labelled([("note", f"on {share}, {need}; such a column needs more bias devices")])
 
@@ -152,35 +159,48 @@ def _header(experiment: Experiment, prepared: Sequence[PreparedPoint]) -> list[t
         ("data", _each(part.data.description for part in prepared)),
         ("network", _each(_network(part) for part in prepared)),
         ("device", _each(_device(part) for part in prepared)),
-        ("converter", _each(_converter(part.hardware) for part in prepared)),
+        ("converter", _each(_converter(part) for part in prepared)),
     ]
-    lines += _beyond_ideal([part.hardware for part in prepared])
+    lines += _beyond_ideal([part.hardware for part in prepared], experiment.swept)
     if experiment.swept:
         lines.append(("sweep", "; ".join(f"{key} {_values(experiment, key)}" for key in experiment.swept)))
     points = f" at each of {len(prepared)} points" if experiment.swept else ""
     return [*lines, ("chips", f"{config.chips}{points}, seed {config.seed}")]
 
 
-def _beyond_ideal(hardware: Sequence[HardwareConfig]) -> list[tuple[str, str]]:
-    """Return lines for blocks that are not the default ones, and for measured devices."""
+def _beyond_ideal(hardware: Sequence[HardwareConfig], swept: Sequence[str]) -> list[tuple[str, str]]:
+    """Return lines for blocks that are not the default ones, for measured devices and for known faults.
+
+    Of a block, what all points share: what differs between them is in the line of the sweep.
+    """
     lines = []
     for name in ("crossbar", "input", "circuit", "environment"):
         blocks = [getattr(found, name).model_dump(mode="json", exclude_defaults=True) for found in hardware]
-        if any(blocks):
-            lines.append((name, _each(_flat(block) or "by default" for block in blocks)))
+        common = _common([flat(block, f"{name}.") for block in blocks])
+        shown = [key for key in common if not any(f"{key}.".startswith(f"{other}.") for other in swept)]
+        if shown:
+            lines.append((name, ", ".join(_setting(key, common[key]) for key in shown)))
     measured = [found.measured.digests for found in hardware if found.measured is not None]
     if measured:
         lines.append(("measured", ", ".join(key.split(".")[0] for key in measured[0] if key.endswith(".measured"))))
+    if files := dict.fromkeys(str(found.faults.path) for found in hardware if found.faults is not None):
+        lines.append(("faults", ", ".join(files)))
     return lines
 
 
-def _flat(block: dict[str, Any], before: str = "") -> str:
-    """Return a nested block in a phrase: ``comparator.noise 0.001``."""
-    parts = [
-        _flat(value, f"{before}{key}.") if isinstance(value, dict) else f"{before}{key} {value}"
-        for key, value in block.items()
-    ]
-    return ", ".join(parts)
+def _setting(key: str, value: Any) -> str:
+    """Return a key without its block, its value and its unit: ``comparator.noise 0.001 V``."""
+    unit = unit_of(key) if isinstance(value, float) else None
+    text = f"{value:g}" if isinstance(value, float) else f"{value}"
+    return f"{key.split('.', 1)[1]} {text}" + (f" {unit}" if unit else "")
+
+
+def _common(blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the keys that have the same value in all blocks."""
+    first, *others = blocks
+    return {
+        key: value for key, value in first.items() if all(key in block and block[key] == value for block in others)
+    }
 
 
 def _each(texts: Iterable[str]) -> str:
@@ -240,8 +260,15 @@ def noise_text(block: dict[str, Any]) -> str:
     return str(_NOISE_KINDS.get(block["kind"], block["kind"].replace("_", " ")))
 
 
-def _converter(hardware: HardwareConfig) -> str:
-    config = hardware.activation
+def joined_in_digital(part: PreparedPoint) -> bool:
+    """Return whether the gates' sums are joined in digital, so that their ramps are not used."""
+    return tiling_of(part.checkpoint.lstm.stacked().shape, part.hardware.crossbar).join == "digital"
+
+
+def _converter(part: PreparedPoint) -> str:
+    hardware, config = part.hardware, part.hardware.activation
+    if joined_in_digital(part):
+        return f"uniform ADC of {hardware.crossbar.tile.adc.bits} bit a tile, sums and functions in digital"
     if config.kind == "uniform_adc":
         return f"uniform ADC, {config.bits} bit, digital activation"
     measured = hardware.measured is not None and hardware.measured.ramps is not None

@@ -6,6 +6,7 @@ simulation never sees a unit and a configuration never hides one.
 
 import math
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -70,28 +71,36 @@ def _quantity(unit: str, scale: str = "") -> BeforeValidator:
     return BeforeValidator(lambda value: parse_quantity(value, unit, scale))
 
 
-Microsiemens = Annotated[float, _quantity("S", "u"), Field(le=MAX_MICROSIEMENS)]
+@dataclass(frozen=True)
+class Unit:
+    """The unit of a type below, for who labels its numbers; pydantic passes it by."""
+
+    name: str
+    """As one writes it behind a number."""
+
+
+Microsiemens = Annotated[float, Unit("uS"), _quantity("S", "u"), Field(le=MAX_MICROSIEMENS)]
 """Conductance in uS."""
 
-NonNegativeMicrosiemens = Annotated[float, _quantity("S", "u"), Field(ge=0, le=MAX_MICROSIEMENS)]
+NonNegativeMicrosiemens = Annotated[float, Unit("uS"), _quantity("S", "u"), Field(ge=0, le=MAX_MICROSIEMENS)]
 """Conductance, or a standard deviation of one, in uS; not negative."""
 
-Volts = Annotated[float, _quantity("V")]
+Volts = Annotated[float, Unit("V"), _quantity("V")]
 """Voltage in V."""
 
-Seconds = Annotated[float, _quantity("s")]
+Seconds = Annotated[float, Unit("s"), _quantity("s")]
 """Time in s."""
 
-Hertz = Annotated[float, _quantity("Hz"), Field(gt=0)]
+Hertz = Annotated[float, Unit("Hz"), _quantity("Hz"), Field(gt=0)]
 """Frequency in Hz."""
 
-Farads = Annotated[float, _quantity("F"), Field(ge=0)]
+Farads = Annotated[float, Unit("F"), _quantity("F"), Field(ge=0)]
 """Capacitance in F."""
 
-Kelvin = Annotated[float, _quantity("K"), Field(gt=0, le=2000)]
+Kelvin = Annotated[float, Unit("K"), _quantity("K"), Field(gt=0, le=2000)]
 """Absolute temperature in K; above 2000 K no chip is left."""
 
-ElectronVolts = Annotated[float, _quantity("eV"), Field(ge=0, le=10)]
+ElectronVolts = Annotated[float, Unit("eV"), _quantity("eV"), Field(ge=0, le=10)]
 """Energy in eV; not negative."""
 
 MAX_OHMS = 1e9
@@ -103,5 +112,5 @@ def _parse_ohms(value: Any) -> float:
     return parse_quantity(value.replace("Ohm", "ohm") if isinstance(value, str) else value, "ohm")
 
 
-Ohms = Annotated[float, BeforeValidator(_parse_ohms), Field(ge=0, le=MAX_OHMS)]
+Ohms = Annotated[float, Unit("ohm"), BeforeValidator(_parse_ohms), Field(ge=0, le=MAX_OHMS)]
 """Resistance in ohm; 0 is a perfect wire."""

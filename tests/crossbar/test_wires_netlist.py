@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memramp.crossbar.wire_figures import plot_worst_ir_drop
+from memramp.crossbar.wire_figures import evenly_wrapped, plot_worst_ir_drop
 from memramp.crossbar.wire_netlist import Resistor, joined, resistors, wire_netlist
 from memramp.crossbar.wires import Lines, WireConfig, ir_drop
 from memramp.errors import InputError
@@ -57,3 +57,11 @@ def test_the_figure_shows_the_worst_case_with_its_value_and_resistances():
     assert "%" in bar.get_ylabel()
     with pytest.raises(InputError, match="at least one row"):
         plot_worst_ir_drop(0, 8, 150.0, wires)
+
+
+def test_lines_of_a_title_are_of_even_length():
+    text = "r_row 1, r_col 1, r_source 0, r_sink 0 ohm; driven both, sensed both"
+    assert evenly_wrapped(text, 66) == ["r_row 1, r_col 1, r_source 0, r_sink", "0 ohm; driven both, sensed both"]
+    assert evenly_wrapped(text, 80) == [text]
+    assert evenly_wrapped("", 10) == []
+    assert evenly_wrapped("unbreakable", 4) == ["unbr", "eaka", "ble"]

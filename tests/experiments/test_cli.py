@@ -11,6 +11,10 @@ import pytest
 import soundfile
 
 from memramp import __version__
+from memramp.experiments.console import results_console
+from memramp.experiments.report import TerminalReporter
+from memramp.experiments.results import PointSummary
+from memramp.experiments.runner import RunResult
 from memramp.models.checkpoint import load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +67,46 @@ def test_run_shows_what_it_found(settings, write, command, tmp_path):
     assert str(tmp_path / "out") in out
     assert max(map(len, out.splitlines()[:-1])) <= 80
     assert "\x1b" not in out
+    assert all(line == line.rstrip() for line in out.splitlines())
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_header_tells_what_all_points_share_and_what_is_used(settings, write, command, tmp_path):
+    (tmp_path / "faults.csv").write_text("array,row,column,device,state\nlstm,1,2,pos,stuck_off\n")
+    tile = {"rows": 32, "tall": "digital", "adc": {"bits": 7}}
+    changes = {
+        "faults": str(tmp_path / "faults.csv"),
+        "crossbar": {"tile": tile, "layout": "separate", "scale": "70 uS"},
+        "chips": 1,
+        "sweep": {"over": {"crossbar.wires": [{}, {"r_row": 1, "sense": "top"}], "environment.t_inference": [0, 10]}},
+    }
+    code, out, _ = command("run", write(settings | changes), "--out", tmp_path / "out")
+    assert code == 0
+    text = " ".join(out.split())
+    assert "converter uniform ADC of 7 bit a tile, sums and functions in digital crossbar" in text
+    settings_of_all = "scale 70 uS per weight unit, layout separate, tile.rows 32, tile.tall digital, tile.adc.bits 7"
+    assert f"crossbar {settings_of_all} faults {tmp_path}" in text.replace("- ", "-")
+    assert "more in the sweep" not in out
+    assert "mistaken at the best point (crossbar.wires=" in text
+
+
+def test_ramps_are_drawn_only_where_they_are_used(settings, write, command, tmp_path):
+    for rows, ramps in ((32, []), (64, ["ramps.png"])):
+        tile = {"rows": rows, "tall": "digital"}
+        out = tmp_path / str(rows)
+        assert command("run", write(settings | {"chips": 1, "crossbar": {"tile": tile}}), "--out", out)[0] == 0
+        assert sorted(path.name for path in (out / "figures").iterdir()) == ["accuracy.png", "confusion.png", *ramps]
+
+
+@pytest.mark.parametrize(("overflow", "told"), [([0.0, 0.099], False), ([0.02, 1.64], True)])
+def test_a_note_tells_of_bias_devices_beyond_their_window_but_not_of_rounding(overflow, told):
+    counts = np.array([[9, 1], [0, 10]])
+    summary = PointSummary(1, {}, 95.0, 95.0, np.array([95.0, 95.0]), counts, np.array(overflow))
+    console = results_console()
+    with console.capture() as shown:
+        TerminalReporter(console).finish(RunResult(Path("out"), ("a", "b"), [summary]))
+    assert ("note" in shown.get()) == told
+    assert ("on 1 of 2 chips, calibration asks a bias device for up to 1.6 uS" in " ".join(shown.get().split())) == told
 
 
 def test_table_of_a_sweep_has_a_row_a_point(settings, write, command, tmp_path):

@@ -40,6 +40,15 @@ def test_python_of_the_readme_runs(capsys):
     assert re.search(r"uS; INL 0\.\d\d LSB", capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("without_figures")
+def test_run_of_the_readme_prints_what_it_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    (shown,) = [content for language, content in blocks(README) if language == "text"]
+    assert main(["run", str(ROOT / "experiments" / "kws.yaml")]) == 0
+    assert capsys.readouterr().out == f"{shown}\n"
+
+
 def test_export_command_of_the_readme_writes_its_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (line,) = [line for line in commands(README) if line.startswith("memramp ramp export")]
