@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from memramp.config import describe
 from memramp.crossbar.mapping import CrossbarConfig, device_shapes
-from memramp.csvfile import read_csv_rows
+from memramp.csvfile import parse_csv
 from memramp.devices import FaultMask
 from memramp.devices.faults import no_faults, put_fault, state_of
 from memramp.errors import InputError
+from memramp.files import read_limited
 from memramp.measured import whole_number
 
 _COLUMNS = ("array", "row", "column", "device", "state")
@@ -26,6 +28,9 @@ class ArrayFaults:
 
     found: dict[str, dict[_Place, tuple[int, str | float]]]
     """Line and state of each stuck device, by array and (device, row, column)."""
+
+    digest: str = ""
+    """SHA-256 of the file."""
 
     def masks(self, name: str, shape: tuple[int, int], config: CrossbarConfig) -> dict[str, FaultMask]:
         """Return the faults of an array's planes of devices; planes without any are left out.
@@ -87,12 +92,13 @@ def load_array_faults(path: Path) -> ArrayFaults:
     InputError
         Names file and line, what was found and what is allowed.
     """
+    content = read_limited(path, _MAX_BYTES)
     found: dict[str, dict[_Place, tuple[int, str | float]]] = {}
-    for line, cells in read_csv_rows(path, _COLUMNS, _MAX_BYTES):
+    for line, cells in parse_csv(content, str(path), _COLUMNS).rows:
         at = f"{path}, line {line}"
         place = (cells["device"], whole_number(cells, "row", at), whole_number(cells, "column", at))
         devices = found.setdefault(cells["array"], {})
         if place in devices:
             raise InputError(f"{at}: this device stands in line {devices[place][0]} already")
         devices[place] = (line, state_of(cells, at))
-    return ArrayFaults(path, found)
+    return ArrayFaults(path, found, sha256(content).hexdigest())

@@ -57,8 +57,8 @@ class CrossbarConfig(StrictModel):
     """Weights are clipped to -w_clip..w_clip [weight units]."""
 
     scale: Annotated[Microsiemens, Field(ge=1e-6)] = 75.0
-    """Conductance per weight unit (``scale_per: fixed``). Other scales and bit slices make no use of it, so that a sweep
-    may give it for all [uS]."""
+    """Conductance per weight unit (``scale_per: fixed``). Other scales and bit slices make no use of it, so that a
+    sweep may give it for all [uS]."""
 
     scale_per: Literal["fixed", "layer", "column"] = "fixed"
     """``fixed``: `scale` for all. ``layer``: the largest weight of the matrix, at most `w_clip`, fills the window.

@@ -122,6 +122,7 @@ def about_network(experiment: "Experiment", prepared: "Sequence[PreparedPoint]")
         "points": [
             {"point": part.point.number, "sweep": part.point.sweep, "config": part.point.resolved()}
             | ({} if part.hardware.measured is None else {"measured_sha256": part.hardware.measured.digests})
+            | ({} if part.hardware.faults is None else {"faults_sha256": part.hardware.faults.digest})
             for part in prepared
         ],
     }
