@@ -2,9 +2,9 @@
 
 Programming noise is chosen among Gaussian errors (constant, proportional, polynomial in the conductance) and a uniform
 one by Akaike's information criterion [1]_; where the best of them contradicts the data by the test of Kolmogorov and
-Smirnov [2]_, the measured errors themselves are taken, as a table, or, with too few devices for one, the best formula
-that is not rejected. Where all are, the best is taken with a warning. Parameters are fitted to the same data, which
-makes that test lenient: what it rejects is wrong, what it passes may be.
+Smirnov [2]_, the measured errors themselves are taken, as a table; with too few devices for one, the best formula is
+taken with a warning. Parameters are fitted to the same data, which makes that test lenient: what it rejects is wrong,
+what it passes may be, so that no formula of a larger criterion is taken because it passes.
 
 References
 ----------
@@ -71,8 +71,10 @@ class DeviceFit:
         chosen = self.programming[0]
         if not chosen.p_value < REJECTED:
             return ""
-        best = f"{chosen.kind} too (p = {chosen.p_value:.2g})"
-        return f"every formula is rejected, {best}, and a table {self.left_out['table']}"
+        none = all(each.p_value < REJECTED for each in self.programming)
+        others = "as are all others" if none else "and the others fit less well"
+        best = f"the best formula, {chosen.kind}, is rejected (p = {chosen.p_value:.2g}), {others}"
+        return f"{best}; a table of the measured errors {self.left_out['table']}"
 
     @property
     def systematic(self) -> str:
@@ -193,10 +195,9 @@ def _window(target: FloatArray, window: tuple[float, float] | None, source: str)
 
 
 def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
-    """Return the candidates by AIC; if the best formula is rejected, the table or one that is not comes first."""
+    """Return the candidates by AIC, the table first if the best formula is rejected."""
     formulas = sorted((each for each in candidates if each.kind != "table"), key=lambda each: each.aic)
     tables = [each for each in candidates if each.kind == "table"]
     if tables and formulas[0].p_value < REJECTED:
         return (*tables, *formulas)
-    believed = next((each for each in formulas if not each.p_value < REJECTED), formulas[0])
-    return (believed, *(each for each in formulas if each is not believed), *tables)
+    return (*formulas, *tables)

@@ -101,9 +101,9 @@ def _notes(fit: DeviceFit) -> Iterator[str]:
     if fit.left_out:
         yield "not tried: " + "; ".join(f"{kind} {reason}" for kind, reason in fit.left_out.items())
     if fit.rejected:
-        yield f"* the smallest AIC, although rejected (p below {REJECTED:g}): see the warning"
+        yield f"* chosen: the smallest AIC, although rejected (p below {REJECTED:g}); see the warning"
     else:
-        yield f"* the smallest AIC; where its p is below {REJECTED:g}, the table, or else the next that is not rejected"
+        yield f"* chosen: the smallest AIC or, where the p of that is below {REJECTED:g}, the table"
 
 
 def _candidates(title: str, candidates: tuple[Candidate, ...]) -> Table:

@@ -14,7 +14,8 @@ from memramp.devices import (
     program_keyed,
     resolve_device,
 )
-from memramp.devices.fit import first_states, fit_device, read_groups
+from memramp.devices.fit import _ranked, first_states, fit_device, read_groups
+from memramp.devices.fit_kinds import Candidate
 from memramp.devices.measurements import load_measurements
 from memramp.errors import InputError
 
@@ -135,6 +136,13 @@ def test_the_block_is_a_device_with_sources(tmp_path):
         ("target_uS,measured_uS,device\n50,51,a\n", "line 2: device must be a whole number .*, found 'a'"),
         ("target_uS,measured_uS,time_s\n50,51,-1\n", "line 2: time_s must not be negative, found -1"),
         ("target_uS,measured_uS,temperature_K\n50,51,0\n", "line 2: temperature_K must be positive, found 0"),
+        (
+            "target_uS,measured_uS,device,temperature_K\n50,51,0,300\n50,55,0,350\n",
+            "temperature_K must be the same in all rows, found 2 .300, 350 K.; fit the rows of one .* block 'thermal'",
+        ),
+        ("target_uS,measured_uS\n1e-5,1.1e-5\n2e-4,2e-4\n", "largest target_uS is 0.0002 uS, which looks like siemens"),
+        ("target_uS,measured_uS\n1e-5,11\n2e-4,200\n", "largest target_uS is 0.0002 uS, which looks like siemens"),
+        ("target_uS,measured_uS\n10,1.1e-5\n200,2e-4\n", "looks like siemens; multiply by 1e6"),
         ("target_uS,measured_uS\n50,51\n\n60,\n", "line 4: measured_uS must be a finite number"),
         ("target_uS,measured_uS,x\n50,51,1\n", "unknown column 'x', allowed: .*temperature_K"),
         ("target_uS,measured_uS\n" + 9 * "50,51\n", "the window is 50 to 50 uS; give g_min and g_max"),
@@ -157,6 +165,75 @@ def test_windows_that_do_not_fit_are_refused(tmp_path, window, message):
     data = load_measurements(measured(tmp_path, ConstantNoise(sigma=1.0)))
     with pytest.raises(InputError, match=message):
         fit_device(data, window)
+
+
+def test_one_temperature_is_a_condition_of_what_was_fitted(tmp_path):
+    rows = [(target, target + (-1) ** i, 350.0) for i, target in enumerate(TARGET)]
+    fit = fit_device(load_measurements(many_reads(tmp_path, "target_uS,measured_uS,temperature_K", rows)))
+    assert fit.measurements.temperature == 350.0
+    assert "first reads, 350 K;" in fit.block()["prog_noise"]["targets"]["condition"]
+
+
+def alone(shift, mean=0.0, seed=5):
+    """Return rows of 200 targets with a device each, whose error is one of two values with little spread."""
+    rng = np.random.default_rng(seed)
+    target = np.linspace(10.0, 140.0, 200)
+    error = mean + shift * rng.choice([-1.0, 1.0], target.size) + 0.1 * rng.standard_normal(target.size)
+    return np.column_stack([target, target + error])
+
+
+def test_where_all_formulas_are_rejected_and_no_table_is_possible_a_warning_says_so(tmp_path):
+    fit = fit_device(load_measurements(many_reads(tmp_path, "target_uS,measured_uS", alone(4.0))))
+    assert fit.programming[0].aic == min(each.aic for each in fit.programming)
+    assert fit.left_out["table"] == "needs 20 devices at each target, found 1"
+    kind = fit.programming[0].kind
+    assert fit.rejected.startswith(f"the best formula, {kind}, is rejected (p = ")
+    assert fit.rejected in fit.warnings
+    (condition,) = [value["condition"] for key, value in fit.block()["prog_noise"].items() if key != "kind"]
+    assert f"the best formula, {kind}, is rejected" in condition
+    assert "needs 20 devices at each target, found 1" in condition
+
+
+def test_a_formula_of_a_larger_criterion_is_not_taken_because_the_test_passes_it():
+    made = [Candidate("uniform", {}, "uS", 1.0, 0.001), Candidate("constant", {}, "uS", 2.0, 0.5)]
+    table = Candidate("table", {}, "uS", np.nan, np.nan)
+    assert [each.kind for each in _ranked(made[::-1])] == ["uniform", "constant"]
+    assert [each.kind for each in _ranked([*made, table])] == ["table", "uniform", "constant"]
+
+
+def test_a_systematic_error_is_told_unless_a_table_holds_it(tmp_path):
+    def fitted(rows):
+        return fit_device(load_measurements(many_reads(tmp_path, "target_uS,measured_uS", rows)))
+
+    assert fitted(alone(1.0)).systematic == ""
+    said = fitted(alone(1.0, mean=0.5)).systematic
+    assert "more than 3 standard errors of 0.072 uS from 0: it is systematic, and no part of" in said
+    shifted = fitted([(target, target + 5.0 + 0.1 * (i % 2)) for i, target in enumerate(TARGET)])
+    assert (shifted.programming[0].kind, shifted.systematic, shifted.warnings) == ("table", "", ())
+    exact = fitted([(target, target + 5.0) for target in np.linspace(10.0, 90.0, 9)])
+    assert "the mean error of 5 uS" in exact.systematic
+
+
+def test_zeros_without_an_error_count_for_no_formula(tmp_path):
+    rng = np.random.default_rng(6)
+    on = [(target, target * (1.0 + 0.05 * rng.standard_normal())) for target in TARGET]
+    with_zeros, without = (
+        fit_device(load_measurements(many_reads(tmp_path, "target_uS,measured_uS", rows))).programming
+        for rows in ([*on, *[(0.0, 0.0)] * 150], on)
+    )
+    assert with_zeros[0].kind == without[0].kind == "proportional"
+    kept, whole = ({each.kind: each.aic for each in found if each.kind != "table"} for found in (with_zeros, without))
+    assert kept == pytest.approx(whole)
+
+
+def test_proportional_is_not_tried_where_zeros_have_errors(tmp_path):
+    rows = [(target, target + 0.1 * (i % 2)) for target in (0.0, 50.0, 100.0) for i in range(10)]
+    fit = fit_device(load_measurements(many_reads(tmp_path, "target_uS,measured_uS", rows)))
+    assert {each.kind for each in fit.programming} == {"constant", "uniform", "polynomial"}
+    assert fit.left_out == {
+        "proportional": "has no error at target 0, where errors were measured",
+        "table": "needs 20 devices at each target, found 10",
+    }
 
 
 def test_devices_of_a_published_preset_come_back_as_such(tmp_path):

@@ -57,6 +57,12 @@ def test_faulty_states_are_refused_in_one_sentence(tmp_path, text, message):
     assert "mem_states.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize("unit", ["uS", "nS"])
+def test_siemens_under_another_unit_are_refused(tmp_path, unit):
+    with pytest.raises(InputError, match=f"mean, read in {unit}, is .* looks like siemens; give the unit S"):
+        load_mem_states(written(tmp_path, STATES), unit)
+
+
 def test_other_units_are_refused(tmp_path):
     with pytest.raises(InputError, match="one of S, mS, uS, nS, found 'F'"):
         load_mem_states(written(tmp_path, STATES), "F")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memramp.config import validate
+from memramp.config import StrictModel, validate
 from memramp.devices import (
     ConstantNoise,
     Device,
@@ -125,6 +125,10 @@ def test_a_preset_does_not_remember_overrides():
         ({"preset": "readc_taox", "prog_noise": 5}, "prog_noise"),
         ({"preset": "../presets/readc_taox"}, "unknown device preset"),
         ({"preset": "readc_taox", "prog_noise": {"sigma": 5}}, "kind 'uniform' takes half_width, found 'sigma'"),
+        (
+            {"preset": "readc_taox", "prog_noise": {"sigma": 5}},
+            "the kind is the preset's, the key is the file's own; 'prog_noise=null' drops the file's block",
+        ),
         ({"preset": "readc_taox", "read_noise": {"kind": "none", "sigma": 5}}, "'none' takes no further key, found"),
         ({"preset": "readc_taox", "prog_noise": {"sgma": 5}}, "unknown key 'prog_noise.sgma'"),
         ({"preset": "readc_taox", "prog_noise": {"half_width": "5 V"}}, "expected the unit uS"),
@@ -155,6 +159,33 @@ def test_a_file_stands_for_a_preset(tmp_path):
     made = resolve_device({"preset": str(path), "stuck_off_rate": 0.1})
     assert made.prog_noise == UniformNoise(half_width=3.0)
     assert (made.g_max, made.stuck_off_rate) == (400.0, 0.1)
+
+
+def test_files_that_are_their_own_preset_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, preset in (("a", "a.yaml"), ("b", "c.yaml"), ("c", "b.yaml")):
+        (tmp_path / f"{name}.yaml").write_text(f"preset: {preset}\n")
+    for name, loop in (("a", "a.yaml -> a.yaml"), ("b", "b.yaml -> c.yaml -> b.yaml")):
+        with pytest.raises(InputError, match=f"^device: 'preset' must not lead back to itself, found {loop}$"):
+            resolve_device({"preset": f"{name}.yaml"})
+
+
+def test_files_may_be_presets_of_each_other_only_so_deep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for k in range(12):
+        (tmp_path / f"{k}.yaml").write_text(f"preset: {k + 1}.yaml\n" if k < 11 else "preset: readc_taox\n")
+    assert load_preset("3.yaml") == load_preset("readc_taox")
+    with pytest.raises(InputError, match="more than 10 files are each the preset of another"):
+        load_preset("0.yaml")
+
+
+def test_a_name_in_place_of_the_block_is_refused_with_what_was_meant():
+    class Holder(StrictModel):
+        device: DeviceConfig
+
+    message = "'device' must be a block of keys, found 'my.yaml'; a preset or a file is named by 'device.preset'"
+    with pytest.raises(InputError, match=message):
+        validate(Holder, {"device": "my.yaml"}, "a.yaml")
 
 
 def test_a_block_remembers_what_was_given_in_the_units_of_the_device():

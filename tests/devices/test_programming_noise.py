@@ -245,3 +245,9 @@ def test_a_window_of_crossing_ends_has_no_width_and_nothing_breaks():
     cells = program_keyed(Device(g_min=70.0, g_max=80.0, g_min_std=50.0, g_max_std=50.0), np.full(1000, 75.0), KEY)
     assert np.isfinite(cells.g).all()
     assert cells.g.min() >= 0.0
+
+
+def test_measured_errors_are_reduced_to_as_many_quantiles_as_the_rarest_target_has():
+    errors = {10.0: np.linspace(-1.0, 1.0, 9), 20.0: np.linspace(-2.0, 2.0, 500)}
+    assert TableNoise.from_errors(errors).quantiles.shape == (2, 9)
+    assert TableNoise.from_errors({20.0: errors[20.0]}).quantiles.shape == (1, 65)

@@ -130,3 +130,20 @@ def test_a_file_is_not_replaced_without_force(command, measured, tmp_path):
     assert "--force" in err
     assert command("device", "fit", measured, "--out", out, "--force")[0] == 0
     assert load_preset(str(out)).prog_noise.kind == "constant"
+
+
+def test_a_fit_that_nothing_supports_says_so(command, tmp_path):
+    path, out = tmp_path / "measured.csv", tmp_path / "my.yaml"
+    rows = [f"{target:g},{target + (8.0 if i % 2 else 2.0):g}\n" for i, target in enumerate(np.linspace(10, 140, 100))]
+    path.write_text("target_uS,measured_uS\n" + "".join(rows))
+    code, text, _ = command("device", "fit", path, "--out", out)
+    said = " ".join(text.split())
+    assert code == 0
+    assert max(len(line) for line in text.splitlines() if not line.startswith("written to")) <= 80
+    assert "not tried: table needs 20 devices at each target, found 1" in said
+    assert "* chosen: the smallest AIC, although rejected (p below 0.01); see the warning" in said
+    assert "warning: the best formula, uniform, is rejected (p = " in said
+    assert "warning: the mean error of 5 uS lies more than 3 standard errors" in said
+    condition = read_yaml(out)["prog_noise"]["half_width"]["condition"]
+    assert "as are all others; a table of the measured errors needs 20 devices at each target, found 1" in condition
+    assert "the mean error of 5 uS" in condition

@@ -8,8 +8,10 @@ from memramp.devices import load_preset, preset_names
 from memramp.devices.device import Device
 from memramp.devices.overrides import kinds_of
 from memramp.experiments.cli import main
+from memramp.experiments.loading import load_experiment
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "devices.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "devices.md").read_text()
 
 
 def blocks(language):
@@ -21,13 +23,16 @@ def test_the_page_does_what_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     exec(compile("\n".join(blocks("python")), "devices.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[0] == "0.0 37.5"
-    (tmp_path / "mem_states.csv").write_text("states,mean,std\n0,1.1E-05,1.1E-07\n1,2.3E-05,7.3E-08\n")
     for line in "".join(blocks("sh")).splitlines():
         assert main(shlex.split(line)[1:]) == 0, line
     printed = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
     for line in blocks("text")[1].splitlines():
         assert " ".join(line.split()) in printed
     assert load_preset("my.yaml").g_max == 150.0
+    assert load_preset("neurosim.yaml").levels == (11.0, 23.0, 120.0)
+    run = shlex.split(blocks("text")[2])[2:]
+    experiment = load_experiment(ROOT / run[0], run[2::2])
+    assert experiment.points[0].hardware.device == load_preset("my.yaml")
 
 
 def test_the_page_names_every_kind_and_preset():

@@ -38,6 +38,11 @@ def test_unknown_key_offers_the_nearest():
     told({"name": "x", "inner": {"bitz": 3}}, r"unknown key 'inner.bitz' \(did you mean 'bits'\?\)")
 
 
+def test_a_value_in_place_of_a_block_is_told():
+    told({"name": "x", "inner": 3}, "'inner' must be a block of keys, found 3$")
+    told({"name": "x", "inner": {"noise": "none"}}, "'inner.noise' must be a block of keys, found 'none'$")
+
+
 def test_unknown_key_without_a_near_one_lists_the_allowed():
     told({"name": "x", "zzz": 3}, r"unknown key 'zzz' \(allowed: inner, name\)")
 
