@@ -113,8 +113,9 @@ class Noise(NamedTuple):
 
     held_std: float
     white_std: float
-    varied: tuple[Floats, Floats] | None
-    """Variances held and white, each in panels, or [0, 0, 0] for none."""
+    varied: tuple[Floats, Floats]
+    """Variances held and white, each in panels, or [0, 0, 0] for none: never compiled apart, since the ideal twin of
+    noisy arrays is read in the same run."""
 
     telegraph: Telegraph | None
     shared: Shared | None
@@ -130,7 +131,7 @@ def noise_for_kernels(noise: ReadNoise) -> Noise:
     return Noise(
         held_std=float(noise.held_std),
         white_std=float(noise.white_std),
-        varied=(varied[0], varied[1]) if any(part.size for part in varied) else None,
+        varied=(varied[0], varied[1]),
         telegraph=telegraph if telegraph.row.size else None,
         shared=None
         if shared is None
@@ -262,7 +263,7 @@ def _add_gaussian(
     powers: Powers,
     held_std: float,
     white_std: float,
-    varied: tuple[Floats, Floats] | None,
+    varied: tuple[Floats, Floats],
     start: int,
     stop: int,
     key: np.uint64,
@@ -274,7 +275,7 @@ def _add_gaussian(
     """Add the noise that the columns have each for itself."""
     common = np.empty(x.shape[0], np.float32)
     _common_deviations(x, powers, held_std, white_std, start, stop, common)
-    if varied is None:
+    if varied[0].shape[0] + varied[1].shape[0] == 0:
         if held_std > 0.0 or white_std > 0.0:
             _add_columns(common, None, key, step, first, purpose, out)
     else:

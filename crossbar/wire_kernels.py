@@ -119,7 +119,7 @@ def sweep_columns(u: Array, p: Array, q: Array, supply: Array, out: Array) -> No
         last = x
 
 
-@kernel
+@inline_kernel
 def row_pass(
     g: Array, p: Array, q: Array, rho: Array, z: Array, none: Array, five: Array, image: Array, beta: float
 ) -> float:
@@ -148,7 +148,7 @@ def row_pass(
     return total
 
 
-@kernel
+@inline_kernel
 def column_pass(
     g: Array, p: Array, q: Array, none: Array, sums: Array,
     rho: Array, z: Array, b: Array, direction: Array, image: Array, alpha: float, beta: float,
@@ -184,6 +184,40 @@ def column_pass(
     for j in range(cols):
         total += sums[j]
     return total
+
+
+@kernel
+def search(
+    g: Array,
+    weights: Array,
+    fields: Array,
+    b: Array,
+    five: Array,
+    none: Array,
+    goal: float,
+    relative: float,
+    limit: int,
+) -> tuple[float, int]:
+    """Move `b` by conjugate gradients until ``sum g rho C rho`` is at `goal`; return goal and number of iterations.
+
+    A negative goal stands for `relative` times what the sum is at first. weights [4, rows, cols] as in
+    `memramp.crossbar.wire_solver.Network`; fields [4, rows, cols]: rho, and scratch; five [5, cols] is scratch, none
+    [max(rows, cols)] zeros.
+    """
+    rho, z, direction, image = fields[0], fields[1], fields[2], fields[3]
+    fields[1:] = 0.0
+    alpha, beta, gamma, count = 0.0, 0.0, 0.0, 0
+    while True:
+        # The first step is empty: it only answers rho.
+        after = column_pass(g, weights[2], weights[3], none, five[4], rho, z, b, direction, image, alpha, beta)
+        beta = after / gamma if count > 0 else 0.0
+        gamma = after
+        if goal < 0.0:
+            goal = relative * gamma
+        if not gamma > goal or count >= limit:
+            return goal, count
+        alpha = gamma / row_pass(g, weights[0], weights[1], rho, z, none, five, image, beta)
+        count += 1
 
 
 @inline_kernel

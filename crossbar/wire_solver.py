@@ -114,7 +114,8 @@ class _Workspace:
     def __init__(self, net: Network) -> None:
         rows, cols = net.g.shape
         self.net = net
-        self.rho, self.z, self.b, self.direction, self.image = np.empty((5, rows, cols))
+        self.fields, self.b = np.empty((4, rows, cols)), np.empty((rows, cols))
+        self.rho, self.z, _, self.image = self.fields
         self.five, self.none = np.empty((5, cols)), np.zeros(max(rows, cols))
 
     def word_lines(self, offset: FloatArray, supply: FloatArray, out: FloatArray) -> None:
@@ -126,26 +127,6 @@ class _Workspace:
         """Solve the bit lines for given word-line voltages."""
         far = np.subtract(w, offset, out=self.image) if offset.size else w
         kernels.sweep_columns(far, self.net.weights[2], self.net.weights[3], supply, self.b)
-
-    def search(self, goal: float | None, relative: float, limit: int) -> tuple[float, int]:
-        """Move `b` by conjugate gradients until ``sum g rho C rho`` is at `goal`, or at `relative` of what it was."""
-        net, (row_p, row_q, col_p, col_q) = self.net, self.net.weights
-        rho, z, image, five, none = self.rho, self.z, self.image, self.five, self.none
-        for matrix in (z, self.direction, image):
-            matrix.fill(0.0)
-        alpha = beta = gamma = 0.0
-        count = 0
-        while True:
-            # The first step is empty: it only answers rho.
-            after = kernels.column_pass(
-                net.g, col_p, col_q, none, five[4], rho, z, self.b, self.direction, image, alpha, beta
-            )
-            beta, gamma = after / gamma if count else 0.0, after
-            goal = relative * gamma if goal is None else goal
-            if not gamma > goal or count >= limit:
-                return goal, count
-            alpha = gamma / kernels.row_pass(net.g, row_p, row_q, rho, z, none, five, image, beta)
-            count += 1
 
     def residual(self, v_rows: FloatArray, v_cols: FloatArray, offset: FloatArray, currents: FloatArray) -> float:
         """Check the circuit's equations for word lines in `z` and bit lines in `b`; fill in the currents."""
@@ -173,16 +154,19 @@ class _Workspace:
 
         After each search, word lines and bit lines are solved once more, each for the other's voltages.
         """
+        relative = (_SEARCH_GOAL * tolerance) ** 2
         self.z.fill(0.0)
         if offset.size or v_cols.any():
             self.bit_lines(self.z, offset, v_cols)
         else:
             self.b.fill(0.0)
-        goal, count, residual = None, 0, np.inf
+        goal, count, residual = -1.0, 0, np.inf
         for _ in range(_MAX_SEARCHES):
             self.word_lines(offset, v_rows, self.rho)
             self.rho -= self.z
-            goal, done = self.search(goal, (_SEARCH_GOAL * tolerance) ** 2, limit - count)
+            goal, done = kernels.search(
+                self.net.g, self.net.weights, self.fields, self.b, self.five, self.none, goal, relative, limit - count
+            )
             self.word_lines(offset, v_rows, self.z)
             self.bit_lines(self.z, offset, v_cols)
             residual = self.residual(v_rows, v_cols, offset, currents)

@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 from memramp.crossbar import wire_kernels as kernels
+from memramp.jit import kernel
 
 OPEN = kernels.OPEN
+
+
+@kernel
+def row_pass(g, p, q, rho, z, none, five, image, beta):
+    return kernels.row_pass(g, p, q, rho, z, none, five, image, beta)
+
+
+@kernel
+def column_pass(g, p, q, none, scratch, rho, z, b, direction, image, alpha, beta):
+    return kernels.column_pass(g, p, q, none, scratch, rho, z, b, direction, image, alpha, beta)
 
 
 def line_matrix(g, r, first, last):
@@ -84,13 +95,13 @@ def test_passes_of_the_search_are_what_they_say():
 
     answered = solved_lines(g, r, left, nowhere_rows, z, np.zeros(rows))
     wanted = (rho - answered) + 0.3 * image
-    total = kernels.row_pass(g, row_p, row_q, rho, z, none, five, image, 0.3)
+    total = row_pass(g, row_p, row_q, rho, z, none, five, image, 0.3)
     np.testing.assert_allclose(image, wanted, rtol=1e-11, atol=1e-11)
     assert total == pytest.approx((g * z * wanted).sum(), rel=1e-11)
 
     ahead, left_over = z + 0.7 * direction, rho - 0.2 * image
     moved = b + 0.2 * ahead
-    total = kernels.column_pass(g, col_p, col_q, none, five[4], rho, z, b, direction, image, 0.2, 0.7)
+    total = column_pass(g, col_p, col_q, none, five[4], rho, z, b, direction, image, 0.2, 0.7)
     transposed = [np.ascontiguousarray(a.T) for a in (g, left_over)]
     answer = solved_lines(transposed[0], r, nowhere_cols, bottom, transposed[1], np.zeros(cols)).T
     for found, expected in ((direction, ahead), (b, moved), (rho, left_over), (z, answer)):
