@@ -12,29 +12,22 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numba
 from llvmlite import binding
-from numba.core import types
-from numba.core.analysis import dead_branch_prune
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, SSACompliantMixin, register_pass
-from numba.core.typed_passes import NativeLowering
-from numba.core.untyped_passes import DeadBranchPrune
 from platformdirs import user_cache_path
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parent
 _FORGOTTEN = 30 * 86_400.0  # s
-_FOUNDATION = ("elementary.py", "jit.py", "normals.py", "simd.py")
+_FOUNDATION = ("elementary.py", "inlining.py", "jit.py", "normals.py", "simd.py")
 
 
 @cache
@@ -64,9 +57,10 @@ def _remove_old(folder: Path) -> None:
     """Remove the caches beside this one that are as good as forgotten; whatever cannot be removed stays."""
     os.utime(folder)  # used today
     for other in folder.parent.iterdir():
-        forgotten = time.time() - other.stat().st_mtime > _FORGOTTEN
-        if forgotten and re.fullmatch(r"[0-9a-f]{16}", other.name) and not other.is_symlink():
-            shutil.rmtree(other, ignore_errors=True)
+        with suppress(OSError):  # another process may be removing it as well
+            forgotten = time.time() - other.stat().st_mtime > _FORGOTTEN
+            if forgotten and re.fullmatch(r"[0-9a-f]{16}", other.name) and not other.is_symlink():
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def compiles_for(feature: str) -> bool:
@@ -80,12 +74,17 @@ def compiles_for(feature: str) -> bool:
     return bool(binding.get_host_cpu_features().get(feature))
 
 
+@cache
+def _file_hash(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=8).hexdigest() if path.is_file() else ""
+
+
 class _Locator(_CacheLocator):
     def __init__(self, py_func: Any) -> None:
         # Layer and module keep functions of one name on lines of one number apart.
         path = Path(py_func.__code__.co_filename)
         self._place = f"{path.parent.name}-{path.stem}{py_func.__code__.co_firstlineno}"
-        self._stamp = kernel_hash() + (blake2b(path.read_bytes(), digest_size=8).hexdigest() if path.is_file() else "")
+        self._stamp = kernel_hash() + _file_hash(path)
 
     def get_cache_path(self) -> str:
         return str(cache_folder())
@@ -110,71 +109,8 @@ class _Cache(FunctionCache):
 
 
 _TESTED = ((0, 68),)
-"""Versions of numba with which `_InlineCompiler`, which reaches into its internals, was tried. Others compile inlined
-functions as numba itself does: the same bits, twice the time of compilation."""
-
-
-class _InlineLibrary(JITCodeLibrary):
-    """Code of a function that is only inlined: neither optimised nor made native for itself."""
-
-    def finalize(self) -> None:
-        for library in dict.fromkeys(self._linking_libraries):
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._finalized = True
-
-
-def _no_entry() -> Any:
-    """Return what stands for the native code that a function has not got; numba finds the function's definition by it.
-
-    It must be a built-in method, and another one each time; this one raises a TypeError if it is called as numba calls
-    native code, with a tuple.
-    """
-    return object().__format__
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _InlineLowering(NativeLowering):
-    _name = "inline_lowering"
-
-    def run_pass(self, state: Any) -> bool:
-        state.library = _InlineLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.flags.no_compile = state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = True
-        super().run_pass(state)
-        entry = _no_entry()
-        state.targetctx.insert_user_function(entry, state["cr"].fndesc, [state.library])
-        state["cr"] = state["cr"]._replace(cfunc=entry)
-        return True
-
-
-def _told_from_none(kind: Any) -> Any:
-    """Return an argument's type in the form in which numba takes note that it is not None."""
-    perhaps_none = isinstance(kind, types.NoneType | types.Optional | types.Omitted | types.Literal)
-    return kind if perhaps_none else SimpleNamespace(literal_type=kind)
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Prune(SSACompliantMixin, FunctionPass):
-    """Drops branches for an argument that is None where it is not, as numba itself does where it is None."""
-
-    _name = "prune_for_none"
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def run_pass(self, state: Any) -> bool:
-        dead_branch_prune(state.func_ir, tuple(map(_told_from_none, state.args)))
-        return True
-
-
-class _InlineCompiler(CompilerBase):
-    """Compiles functions that are only inlined, in half the time: their callers optimise all of it at once anyway."""
-
-    def define_pipelines(self) -> list[Any]:
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        instead = {NativeLowering: _InlineLowering, DeadBranchPrune: _Prune}
-        pipeline.passes = [(instead.get(step, step), text) for step, text in pipeline.passes]
-        pipeline.finalize()
-        return [pipeline]
+"""Versions of numba with which `memramp.inlining`, which reaches into its internals, was tried. Others compile inlined
+functions as numba itself does: the same bits, two to three times the time of compilation."""
 
 
 def _decorate(function: Function, **options: Any) -> Any:
@@ -199,12 +135,7 @@ def inline_kernel(function: Function) -> Function:
     """Compile a function that kernels inline; Python cannot call it."""
     if tuple(numba.version_info.short) not in _TESTED:
         return _decorate(function, forceinline=True)  # type: ignore[no-any-return]
-    dispatcher = _decorate(function, forceinline=True, pipeline_class=_InlineCompiler)
-    typed = dispatcher.get_call_template
+    from memramp.inlining import InlineCompiler, without_literals  # other versions may lack what it imports
 
-    def get_call_template(args: Any, kws: Any) -> Any:
-        # A literal argument, a type of its own for numba, shall not compile the function once more.
-        return typed(tuple(map(types.unliteral, args)), {name: types.unliteral(kind) for name, kind in kws.items()})
-
-    dispatcher.get_call_template = get_call_template
-    return dispatcher  # type: ignore[no-any-return]
+    inlined = _decorate(function, forceinline=True, pipeline_class=InlineCompiler)
+    return without_literals(inlined)  # type: ignore[no-any-return]

@@ -2,7 +2,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+
 from memramp import jit
+from memramp.normals import fill_normals
 
 PROGRAM = """
 import numpy as np
@@ -43,3 +46,24 @@ def test_the_stamp_covers_every_kernel_source(tmp_path, monkeypatch):
         stamps.add(jit.kernel_hash())
     jit.kernel_hash.cache_clear()
     assert len(stamps) == len(names) + 1
+
+
+OTHER_VERSION = """
+import sys
+import numba
+import numpy as np
+numba.version_info = numba.version_info._replace(short=(0, 999))
+sys.modules["memramp.inlining"] = None  # what a version without these internals makes of it
+from memramp.normals import fill_normals
+out = np.empty(4, np.float32)
+fill_normals(np.uint64(1), 0, 0, 0, out)
+print(*out)
+"""
+
+
+def test_a_numba_that_was_not_tried_gives_the_same_bits(tmp_path):
+    full = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", OTHER_VERSION], env=full, check=True, capture_output=True, text=True)
+    expected = np.empty(4, np.float32)
+    fill_normals(np.uint64(1), 0, 0, 0, expected)
+    assert [np.float32(word) for word in done.stdout.split()] == list(expected)
