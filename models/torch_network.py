@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from memramp.models.checkpoint import Checkpoint
 from memramp.parallel import over_parts
-from memramp.peripherals.kernels import convert_batch_static
+from memramp.peripherals.kernels import Coding, convert_batch_static
 
 Power = Callable[[Tensor], Tensor]
 _LEAST_PART = 16  # samples that are worth a thread
@@ -83,9 +83,11 @@ class HardwareDraw:
         Variance of the read noise of each weight that is constant within a read (all its devices), of the shape of
         `lstm`; None without [weight units squared].
     input_levels, input_range : int, float
-        Pulse widths of each polarity (0: any), and the input of the longest one.
+        Inputs of each polarity that drivers know (0: any), and the largest one.
     read_white : Tensor or None
         The same, of what is white over the pulse, for a full pulse.
+    powers : tuple of two functions
+        What `read_var` and `read_white` are multiplied with for an input, see `powers_of`.
     gates, states : ColumnDraw or None
         Errors of the gates' columns, in the order i, f, g, o, and of the cell state's; None without any.
     """
@@ -99,8 +101,28 @@ class HardwareDraw:
     input_levels: int
     input_range: float
     read_white: Tensor | None = None
+    powers: tuple[Power, Power] = (torch.square, torch.abs)
     gates: ColumnDraw | None = None
     states: ColumnDraw | None = None
+
+
+def powers_of(coding: Coding | None) -> tuple[Power, Power]:
+    """Return what the variances of held and of white noise are multiplied with, for inputs as drivers apply them.
+
+    The simulator's are in `memramp.peripherals.kernels.encode`.
+    """
+    if coding is None:
+        return torch.square, torch.abs
+    if not coding.serial:
+        return torch.square, lambda x: x.abs().clamp(min=1.0)
+    limit, levels = float(coding.limit), int(coding.levels)
+
+    def of_bits(x: Tensor) -> Tensor:
+        number = torch.round(x.abs() / limit * levels).to(torch.int32)
+        weights = (limit / levels * 2.0**bit for bit in range(levels.bit_length()))
+        return torch.stack([weight**2 * (number >> bit & 1) for bit, weight in enumerate(weights)]).sum(0)
+
+    return of_bits, of_bits
 
 
 class _Quantise(torch.autograd.Function):
@@ -235,7 +257,7 @@ class KeywordNetwork(nn.Module):
     @staticmethod
     def _read_variances(x: Tensor, draw: HardwareDraw) -> tuple[Tensor, list[tuple[Power, Tensor]]]:
         """Return what the inputs and the bias row add to the variance of each output, and what hidden states will."""
-        kinds: list[tuple[Power, Tensor | None]] = [(torch.square, draw.read_var), (torch.abs, draw.read_white)]
+        kinds = zip(draw.powers, (draw.read_var, draw.read_white), strict=True)
         parts = [(power, matrix) for power, matrix in kinds if matrix is not None]
         if not parts:
             return x[:, :, :1], []

@@ -23,7 +23,7 @@ from memramp.errors import InputError
 from memramp.models.analog_lstm import accuracy, program_converter, program_gates, program_network, program_readout
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from memramp.models.hardware import HardwareConfig
-from memramp.models.torch_network import ColumnDraw, HardwareDraw, KeywordNetwork, Staircase, network_of
+from memramp.models.torch_network import ColumnDraw, HardwareDraw, KeywordNetwork, Staircase, network_of, powers_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_data import TrainingData
 from memramp.models.training_state import TrainingState, load_state, save_state
@@ -260,6 +260,7 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
         input_range=hardware.input.range,
         read_var=_tensor(gates.held_variance),
         read_white=_tensor(gates.white_variance),
+        powers=powers_of(hardware.coding),
         gates=_columns(sigmoid, _gate_offsets(sigmoid, tanh, hidden)),
         states=None if hardware.tanh_c == "digital" else _columns(tanh, tanh.offset[hidden:]),
     )

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import HARDWARE, random_checkpoint, random_features
+from networks import HARDWARE, WHITE, random_checkpoint, random_features
 
 torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
+from memramp.devices.iv import LinearCurve  # noqa: E402
 from memramp.errors import InputError  # noqa: E402
 from memramp.models import torch_network  # noqa: E402
 from memramp.models.analog_lstm import accuracy, program_network  # noqa: E402
@@ -17,6 +18,7 @@ from memramp.models.training_config import TrainingConfig  # noqa: E402
 from memramp.models.training_data import TrainingData  # noqa: E402
 from memramp.peripherals.circuit import CircuitConfig  # noqa: E402
 from memramp.peripherals.environment import EnvironmentConfig  # noqa: E402
+from memramp.peripherals.input_driver import code_inputs  # noqa: E402
 from memramp.streams import Streams  # noqa: E402
 
 CLASSES = ("a", "b", "c", "d")
@@ -180,12 +182,21 @@ def test_draws_of_the_training_are_those_of_the_simulator():
 
 
 @pytest.mark.statistics
-@pytest.mark.parametrize("name", ["noisy", "noise that varies between pairs"])
-def test_read_noise_of_the_training_graph_has_the_simulators_mean_and_variance(name):
+@pytest.mark.parametrize(
+    "hardware",
+    [
+        HARDWARE["noisy"],
+        HARDWARE["noise that varies between pairs"],
+        HARDWARE["inputs bit by bit"],
+        HARDWARE["inputs by voltage"].model_copy(update={"device": WHITE.model_copy(update={"iv": LinearCurve()})}),
+    ],
+    ids=["noisy", "pairs", "bits", "voltage"],
+)
+def test_read_noise_of_the_training_graph_has_the_simulators_mean_and_variance(hardware):
     # One step from zero states, so that the gates' pre-activations can be compared before any converter acts.
     checkpoint, n, streams = random_checkpoint(), 4000, Streams(0)
     x = np.repeat(checkpoint.normalise(random_features(1, steps=1)), n, axis=0)
-    draw = draw_hardware(checkpoint, HARDWARE[name], streams)
+    draw = draw_hardware(checkpoint, hardware, streams)
     seen = []
 
     def watch(pre, _stairs, function):
@@ -195,9 +206,10 @@ def test_read_noise_of_the_training_graph_has_the_simulators_mean_and_variance(n
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(torch_network, "_convert", watch)
         network_of(checkpoint)(torch.from_numpy(x), draw, 0.0, torch.Generator().manual_seed(1))
-    array = program_network(checkpoint, HARDWARE[name], streams).layer.array
-    rows = np.concatenate([x[:, 0], np.zeros((n, 8), np.float32), np.ones((n, 1), np.float32)], axis=1)
-    expected = array.multiply(rows, np.uint64(1))
+    array = program_network(checkpoint, hardware, streams).layer.array
+    rows = np.concatenate([x[:, 0], np.zeros((n, 8), np.float32)], axis=1)
+    coded = code_inputs(rows, hardware.input, hardware.coding)
+    expected = array.multiply(coded.x, np.uint64(1), powers=coded.powers)
     graph = np.concatenate([seen[0], seen[1], seen[2]], axis=1)  # i and f, g, o
     std = expected.std(axis=0)
     assert (np.abs(graph.mean(axis=0) - expected.mean(axis=0)) < 5 * np.sqrt(2 / n) * std).all()
