@@ -17,7 +17,7 @@ from benchmarks.networks import LargeStep, keyword_network, random_features
 from benchmarks.wire_cases import dense_solution, fold_wires, solve_wires
 from benchmarks.wire_data import wire_data
 from memramp.devices import ConstantNoise, load_preset
-from memramp.models.lstm import dense
+from memramp.models.float_network import dense
 from memramp.peripherals import Converter, design_ramp, inl_dnl, program_ramp
 
 SIGMAS = 5.0

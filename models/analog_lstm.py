@@ -17,8 +17,9 @@ from memramp.errors import InputError
 from memramp.models import kernels
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.digital_twin import measured_converter, measured_weights, readout_weights
+from memramp.models.float_network import dense
 from memramp.models.hardware import HardwareConfig
-from memramp.models.lstm import DenseWeights, LstmWeights, dense
+from memramp.models.weights import CellWeights, DenseWeights
 from memramp.parallel import over_parts
 from memramp.peripherals import Converter, build_converter, code_inputs
 from memramp.peripherals.circuit_effects import with_circuit
@@ -224,7 +225,7 @@ def _check_parts(array: ProgrammedArray, hardware: HardwareConfig) -> None:
         )
 
 
-def program_gates(weights: LstmWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:
+def program_gates(weights: CellWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:
     """Program the gate matrix of one chip, or take it as it was measured."""
     return _program_weights("lstm", weights.stacked(), hardware, streams)
 

@@ -8,7 +8,7 @@ from memramp.devices import Device, NoNoise
 from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
-from memramp.models.lstm import DenseWeights
+from memramp.models.weights import DenseWeights
 from memramp.peripherals import (
     CircuitConfig,
     Converter,

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memramp.models.checkpoint import Checkpoint
+from memramp.models.float_network import gate_inputs
 from memramp.models.keyword_set import KeywordSet
-from memramp.models.lstm import gate_inputs
 from memramp.peripherals.density import Recording, histogram
 
 _CHUNK = 500  # clips at once: their pre-activations take 25 MB

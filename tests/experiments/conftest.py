@@ -9,9 +9,10 @@ import yaml
 
 from memramp.experiments.cli import main
 from memramp.models.checkpoint import Checkpoint, save_checkpoint
+from memramp.models.float_network import lstm
 from memramp.models.keyword_data import TaskConfig, load_keyword_set
-from memramp.models.lstm import LstmWeights, lstm
 from memramp.models.speech_commands import KEYWORDS, LABELS
+from memramp.models.weights import CellWeights
 
 WORDS = (*KEYWORDS, "bird")
 LISTED = {"validation_list.txt": 4, "testing_list.txt": 2}
@@ -61,7 +62,7 @@ def fitted(features: np.ndarray, labels: np.ndarray, hidden: int = 12, classes=L
     rng = np.random.default_rng(1)
     flat = features.reshape(-1, features.shape[2])
     mean, scale = flat.mean(axis=0), 3 * flat.std(axis=0)
-    weights = LstmWeights(
+    weights = CellWeights(
         rng.normal(0, 0.8, (features.shape[2], 4 * hidden)).clip(-2, 2),
         rng.normal(0, 0.3, (hidden, 4 * hidden)).clip(-2, 2),
         rng.normal(0, 0.3, 4 * hidden).clip(-2, 2),

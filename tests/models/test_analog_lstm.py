@@ -7,9 +7,9 @@ from memramp.config import validate
 from memramp.devices import resolve_device
 from memramp.errors import InputError
 from memramp.models.analog_lstm import accuracy, confusion, program_converter, program_network
+from memramp.models.float_network import lstm
 from memramp.models.hardware import HardwareConfig
 from memramp.models.hardware_blocks import HardwareBlocks
-from memramp.models.lstm import lstm
 from memramp.peripherals import ActivationConfig, design_converter
 from memramp.peripherals.circuit import CircuitConfig
 from memramp.peripherals.environment import EnvironmentConfig

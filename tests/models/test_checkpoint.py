@@ -63,7 +63,7 @@ def test_pickle_is_refused(path):
 
 def test_other_format_is_told(path):
     save_file({"a": np.zeros(3, np.float32)}, path)
-    refused(path, "expected the format memramp-keyword-lstm version 1, found no format version unknown")
+    refused(path, "expected the format memramp-network version 1, found no format version unknown")
 
 
 def rewrite(path, tensors, metadata):
@@ -80,7 +80,7 @@ def rewrite(path, tensors, metadata):
         ("lstm.bias", np.full(32, np.nan, np.float32), "finite float32"),
         ("lstm.bias", np.zeros(32), "finite float32"),
         ("features.scale", np.zeros(6, np.float32), "must be positive"),
-        ("lstm.weight_x", np.zeros(6, np.float32), "two dimensions"),
+        ("lstm.weight_x", np.zeros(6, np.float32), "must have shape"),
     ],
 )
 def test_tensors_that_do_not_fit_are_told(path, name, tensor, match):

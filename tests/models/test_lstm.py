@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from networks import random_checkpoint, random_features
 
-from memramp.models.lstm import lstm
+from memramp.models.float_network import lstm
 
 
 def test_float_lstm_equals_torch():
