@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +20,12 @@ from memramp.experiments.loading import load_settings
 from memramp.experiments.manifest import now, versions
 from memramp.experiments.results import to_json
 from memramp.files import write_atomically
-from memramp.models.training_config import TrainingConfig
+from memramp.models.training_config import KeywordClips, TrainingConfig
 
 if TYPE_CHECKING:
     from memramp.models.training import Progress as Progressed
     from memramp.models.training import Trainer
+    from memramp.models.training_task import TrainingTask
 
 TRAININGS = Path("trainings")
 """Folder of all trainings without an ``--out``, below the current one."""
@@ -60,10 +61,21 @@ def train(file: Path, overrides: Sequence[str], out: Path | None, console: Conso
     if not (out / training.STATE_FILE).exists():
         check_vacant(out)
     earlier = _earlier_sittings(out / _RECORD, config)
-    from memramp.models.training_data import load_training_data
+    task = _load_task(config, lambda text: _say(console, f"{text} ..."))
+    _Session(training.Trainer(config, task, out), earlier, console).run()
 
-    data = load_training_data(config, lambda text: _say(console, f"{text} ..."))
-    _Session(training.Trainer(config, data, out), earlier, console).run()
+
+def _load_task(config: TrainingConfig, note: Callable[[str], None]) -> "TrainingTask":
+    if isinstance(config.task, KeywordClips):
+        from memramp.models.keyword_training import KeywordTraining
+        from memramp.models.training_data import load_training_data
+
+        return KeywordTraining(config, load_training_data(config, note))
+    from memramp.models.character_training import CharacterTraining
+    from memramp.models.text import load_characters
+
+    note("reading the text")
+    return CharacterTraining(config, load_characters(config.task))
 
 
 def _training_module() -> Any:
@@ -95,7 +107,7 @@ class _Session:
 
     def __init__(self, trainer: "Trainer", earlier: list[dict[str, Any]], console: Console) -> None:
         self._trainer, self._earlier, self._console = trainer, earlier, console
-        self._first, self._started, self._start = trainer.state.epoch, now(), monotonic()
+        self._first, self._started, self._start = trainer.state.round, now(), monotonic()
         self._bar = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), console=console, transient=True,
             disable=not console.is_terminal,
@@ -104,61 +116,74 @@ class _Session:
     def run(self) -> None:
         trainer, state = self._trainer, self._trainer.state
         self._introduce()
-        epochs = trainer.config.training.epochs
-        self._task = self._bar.add_task(f"after epoch {self._first}/{epochs}", total=epochs, completed=self._first)
+        self._task = self._bar.add_task(self._after(self._first), total=trainer.rounds, completed=self._first)
         try:
             with telling_os_errors(trainer.out), self._bar:
                 trainer.run(self._report)
                 self._record("complete")
         except KeyboardInterrupt:
-            done = f"{state.epoch} of {trainer.config.training.epochs} epochs are kept in {trainer.out}"
+            done = f"{self._epoch(state.round)} epochs are kept in {trainer.out}"
             raise KeyboardInterrupt(f"interrupted: {done}; the same command goes on from there") from None
-        _say(self._console, f"selection accuracy {state.best:.2f} % after epoch {state.best_epoch}")
+        if state.best is not None:
+            _say(self._console, f"{self._score(state.best)} after epoch {self._epoch(state.best_round)}")
         _say(self._console, f"written to {trainer.out}")
 
+    def _epoch(self, rounds: int) -> str:
+        """Return how far a training is, such as ``2.5/6`` epochs."""
+        training = self._trainer.config.training
+        return f"{rounds / training.rounds:g}/{training.epochs}"
+
+    def _after(self, rounds: int) -> str:
+        return f"after epoch {self._epoch(rounds)}"
+
+    def _score(self, value: float) -> str:
+        metric = self._trainer.task.metric
+        return f"selection {metric.name} {metric.text(value)}"
+
     def _introduce(self) -> None:
-        state, epochs = self._trainer.state, self._trainer.config.training.epochs
-        _say(self._console, f"{self._trainer.config.name}: {self._trainer.data.description}, {epochs} epochs")
-        if state.epoch:
-            what = "is complete" if state.epoch >= epochs else f"goes on after epoch {state.epoch}"
+        state, trainer = self._trainer.state, self._trainer
+        _say(self._console, f"{trainer.config.name}: {trainer.task.description}, {trainer.config.training.epochs} epochs")
+        if state.round:
+            what = "is complete" if state.round >= trainer.rounds else f"goes on {self._after(state.round)}"
             _say(self._console, f"the training in {self._trainer.out} {what}")
 
     def _report(self, progress: "Progressed") -> None:
         self._record("running")
-        best = f", best {progress.best:.2f} %" if progress.best >= 0 else ""
+        metric = self._trainer.task.metric
+        best = "" if progress.best is None else f", best {metric.text(progress.best)}"
         left = timedelta(seconds=round(progress.seconds_left))
-        text = f"epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.3f}{best}, {left} left"
-        self._bar.update(self._task, completed=progress.epoch, description=text)
-        if progress.accuracy is not None:
-            score = f"loss {progress.loss:.3f}, selection accuracy {progress.accuracy:.2f} %"
-            _say(self._console, f"epoch {progress.epoch}/{progress.epochs}: {score}, {left} left")
+        at = f"epoch {self._epoch(progress.done)}, loss {progress.loss:.3f}"
+        self._bar.update(self._task, completed=progress.done, description=f"{at}{best}, {left} left")
+        if progress.score is not None:
+            _say(self._console, f"{at}, {self._score(progress.score)}, {left} left")
 
     def _record(self, status: str) -> None:
         """Write what is known besides the weights; the state itself is on disk already."""
         trainer, history = self._trainer, io.StringIO()
-        writer = csv.DictWriter(history, ("epoch", "loss", "accuracy"), lineterminator="\n")
+        metric = trainer.task.metric.name
+        writer = csv.DictWriter(history, ("epoch", "loss", metric), lineterminator="\n")
         writer.writeheader()
         for row in trainer.state.history:
-            score = row["accuracy"]
-            writer.writerow(row | {"accuracy": "" if score is None else f"{score:.4f}"})
+            score = row["score"]
+            found = "" if score is None else f"{score:.4f}"
+            writer.writerow({"epoch": row["epoch"], "loss": row["loss"], metric: found})
         write_atomically(trainer.out / "history.csv", history.getvalue().encode())
         sitting = {
             "started": self._started,
             "seconds": round(monotonic() - self._start, 1),
-            "epochs": trainer.state.epoch - self._first,
+            "rounds": trainer.state.round - self._first,
             "versions": {**versions(), "torch": version("torch")},
         }
         about = {
             "status": status,
             "config": trainer.config.model_dump(mode="json"),
-            "data": trainer.data.description,
+            "data": trainer.task.description,
             "selection": {
-                "description": trainer.data.selection.description,
-                "sha256": trainer.data.selection.sha256,
-                "accuracy": round(trainer.state.best, 4),
-                "epoch": trainer.state.best_epoch,
+                **trainer.task.selection,
+                metric: None if trainer.state.best is None else round(trainer.state.best, 4),
+                "epoch": trainer.state.best_round / trainer.config.training.rounds,
             },
-            "sittings": [*self._earlier, *([sitting] if sitting["epochs"] else [])],
+            "sittings": [*self._earlier, *([sitting] if sitting["rounds"] else [])],
         }
         write_atomically(trainer.out / _RECORD, to_json(about))
 

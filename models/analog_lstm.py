@@ -19,6 +19,7 @@ from memramp.models.checkpoint import Checkpoint
 from memramp.models.digital_twin import measured_converter, measured_weights, readout_weights
 from memramp.models.float_network import dense
 from memramp.models.hardware import HardwareConfig
+from memramp.models.spec import NetworkSpec
 from memramp.models.weights import CellWeights, DenseWeights
 from memramp.parallel import over_parts
 from memramp.peripherals import Converter, build_converter, code_inputs
@@ -223,6 +224,12 @@ def _check_parts(array: ProgrammedArray, hardware: HardwareConfig) -> None:
             "circuit: errors of comparators, integrators and clocks are those of ramp converters, which arrays that "
             "are joined in digital ('tile.tall') do not have"
         )
+
+
+def direction_streams(streams: Streams, network: NetworkSpec, name: str) -> Streams:
+    """Return the random streams of a direction of a recurrent layer; the first has those of the chip."""
+    first = network.recurrent[0].name
+    return streams if name == first else streams.child("layer", name)
 
 
 def program_gates(weights: CellWeights, hardware: HardwareConfig, streams: Streams) -> ProgrammedArray:

@@ -8,7 +8,7 @@ smooth function, a programmed weight that of the weight asked for.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from memramp.models.checkpoint import Checkpoint
+from memramp.models.spec import GATES, NetworkSpec, RecurrentSpec
+from memramp.models.torch_lstm import FLOAT, Activation, Driver, SequenceRules, Workspace, lstm_sequence
 from memramp.parallel import over_parts
 from memramp.peripherals.kernels import Coding, convert_batch_static
 
 Power = Callable[[Tensor], Tensor]
+States = dict[str, tuple[Tensor, Tensor]]
+"""Recurrent and cell state of each direction."""
+
 _LEAST_PART = 16  # samples that are worth a thread
 
 
@@ -67,43 +72,106 @@ class ColumnDraw:
 
 
 @dataclass(frozen=True)
+class GateDraw:
+    """The converter of some adjacent gates, or of the cell state, in one draw of the hardware.
+
+    Parameters
+    ----------
+    columns : slice
+        Which columns of the pre-activations.
+    function : str
+        ``sigmoid`` or ``tanh``.
+    stairs : Staircase or None
+        Its realised transfer curve; None: the function itself, digitally.
+    errors : ColumnDraw or None
+        Errors of the columns; None without any.
+    """
+
+    columns: slice
+    function: str
+    stairs: Staircase | None
+    errors: ColumnDraw | None = None
+
+    def fill(self, pre: Tensor, values: Tensor, generator: torch.Generator | None) -> None:
+        """Fill `values` with what becomes of pre-activations, and replace these by the slopes that gradients take."""
+        held = pre if self.errors is None else self.errors(pre, generator)
+        smooth = torch.sigmoid(held) if self.function == "sigmoid" else torch.tanh(held)
+        values.copy_(smooth if self.stairs is None else self.stairs(held))
+        pre.copy_(smooth - smooth * smooth if self.function == "sigmoid" else 1 - smooth * smooth)
+
+
+@dataclass(frozen=True)
+class CellDraw:
+    """One draw of a recurrent layer's array and converters.
+
+    Parameters
+    ----------
+    weights : Tensor
+        Realised weights with the bias row last, [inputs + state + 1, gates hidden].
+    gates : tuple of GateDraw
+        Converters of all columns.
+    state : GateDraw or None
+        That of the cell state's tanh; None where it is digital.
+    read_var : Tensor or None
+        Variance of the read noise of each weight that is constant within a read (all its devices), of the shape of
+        `weights`; None without [weight units squared].
+    read_white : Tensor or None
+        The same, of what is white over the pulse, for a full pulse.
+    powers : tuple of two functions
+        What `read_var` and `read_white` are multiplied with for an input, see `powers_of`.
+    """
+
+    weights: Tensor
+    gates: tuple[GateDraw, ...]
+    state: GateDraw | None
+    read_var: Tensor | None = None
+    read_white: Tensor | None = None
+    powers: tuple[Power, Power] = (torch.square, torch.abs)
+
+    def activation(self, generator: torch.Generator | None) -> Activation:
+        """Return what becomes of the pre-activations and the cell state."""
+
+        def gates(pre: Tensor, _t: int, values: Tensor) -> None:
+            for gate in self.gates:
+                gate.fill(pre[:, gate.columns], values[:, gate.columns], generator)
+
+        def state(c: Tensor, _t: int, values: Tensor) -> None:
+            if self.state is None:
+                torch.tanh(c, out=values)
+            else:
+                self.state.fill(c.clone(), values, generator)
+
+        return Activation(gates, state)
+
+    def noises(self) -> list[tuple[Power, Tensor]]:
+        """Return the kinds of read noise that there are."""
+        kinds = zip(self.powers, (self.read_var, self.read_white), strict=True)
+        return [(power, matrix) for power, matrix in kinds if matrix is not None]
+
+
+@dataclass(frozen=True)
 class HardwareDraw:
     """One draw of everything random in the hardware.
 
     Parameters
     ----------
-    lstm, dense : Tensor
-        Realised weights with the bias row last, [inputs + hidden + 1, 4 hidden] and [hidden + 1, classes]; `dense` is
-        None where the read-out is digital.
-    sigmoid, tanh : Staircase
-        Realised transfer curves of the gates' converters.
-    state : Staircase or None
-        That of the cell state's tanh; None where it is digital.
-    read_var : Tensor or None
-        Variance of the read noise of each weight that is constant within a read (all its devices), of the shape of
-        `lstm`; None without [weight units squared].
+    cells : dict of str to CellDraw
+        The recurrent layers, by direction.
+    dense : Tensor or None
+        Realised weights of the read-out with the bias row last, [inputs + 1, classes]; None where it is digital.
     input_levels, input_range : int, float
         Inputs of each polarity that drivers know (0: any), and the largest one.
-    read_white : Tensor or None
-        The same, of what is white over the pulse, for a full pulse.
-    powers : tuple of two functions
-        What `read_var` and `read_white` are multiplied with for an input, see `powers_of`.
-    gates, states : ColumnDraw or None
-        Errors of the gates' columns, in the order i, f, g, o, and of the cell state's; None without any.
     """
 
-    lstm: Tensor
+    cells: dict[str, CellDraw]
     dense: Tensor | None
-    sigmoid: Staircase
-    tanh: Staircase
-    state: Staircase | None
-    read_var: Tensor | None
     input_levels: int
     input_range: float
-    read_white: Tensor | None = None
-    powers: tuple[Power, Power] = (torch.square, torch.abs)
-    gates: ColumnDraw | None = None
-    states: ColumnDraw | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """How recurrent states drive the rows."""
+        return Driver(self.input_levels, self.input_range)
 
 
 def powers_of(coding: Coding | None) -> tuple[Power, Power]:
@@ -140,138 +208,181 @@ class _Quantise(torch.autograd.Function):
         return gradients[0] * inside, None, None
 
 
-class _Convert(torch.autograd.Function):
-    """Forward the staircase, backward the smooth function."""
+class _Through(torch.autograd.Function):
+    """Forward the realised weights, backward to those that were asked for."""
 
     @staticmethod
-    def forward(ctx: Any, pre: Tensor, stairs: Staircase, function: str) -> Tensor:
-        smooth = torch.sigmoid(pre) if function == "sigmoid" else torch.tanh(pre)
-        ctx.save_for_backward(smooth)
-        ctx.function = function
-        return stairs(pre)
+    def forward(_ctx: Any, _asked: Tensor, realised: Tensor) -> Tensor:
+        return realised.view_as(realised)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (smooth,) = ctx.saved_tensors
-        slope = smooth * (1 - smooth) if ctx.function == "sigmoid" else 1 - smooth * smooth
-        return gradients[0] * slope, None, None
+    def backward(_ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
 
 
-def _convert(pre: Tensor, stairs: Staircase, function: str) -> Tensor:
-    result: Tensor = _Convert.apply(pre, stairs, function)  # type: ignore[no-untyped-call]
-    return result
-
-
-class KeywordNetwork(nn.Module):
-    """LSTM and dense read-out, in floating point or through a `HardwareDraw`.
+class TrainableNetwork(nn.Module):
+    """A network in floating point or through a `HardwareDraw`.
 
     Parameters
     ----------
-    inputs, hidden, classes : int
-        Features of a step, hidden units, classes.
+    spec : NetworkSpec
+        The layers.
+    low_precision : bool
+        Matrix products of the recurrent layers in bfloat16.
     """
 
-    def __init__(self, inputs: int, hidden: int, classes: int) -> None:
+    def __init__(self, spec: NetworkSpec, *, low_precision: bool = False) -> None:
         super().__init__()
-        self.weight_x = nn.Parameter(torch.empty(inputs, 4 * hidden))
-        self.weight_h = nn.Parameter(torch.empty(hidden, 4 * hidden))
-        self.bias = nn.Parameter(torch.zeros(4 * hidden))
-        self.dense_weight = nn.Parameter(torch.empty(hidden, classes))
-        self.dense_bias = nn.Parameter(torch.zeros(classes))
+        self.spec, self.low_precision = spec, low_precision
+        self._names = {name: name.replace(".", "_") for name in spec.shapes()}
+        for name, shape in spec.shapes().items():
+            self.register_parameter(self._names[name], nn.Parameter(torch.zeros(shape)))
+        if spec.embedding is not None:
+            self.tensor(f"{spec.embedding.name}.weight").requires_grad_(False)
+        self._workspaces = {name: Workspace() for _, name in spec.directions()}
 
-    @property
-    def hidden(self) -> int:
-        """Number of hidden units."""
-        return self.weight_h.shape[0]
+    def tensor(self, name: str) -> nn.Parameter:
+        """Return the parameter that a checkpoint calls by this name."""
+        return cast(nn.Parameter, getattr(self, self._names[name]))
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the initial weights: uniform, with the forget gate's bias at 1."""
-        hidden = self.hidden
+        """Draw the initial weights: uniform, with the forget gate's bias at 1; the embedding's rows are orthonormal."""
         with torch.no_grad():
-            # Normalised features are clipped at three standard deviations and scaled to -1 .. 1; the factor 3 gives
-            # them the weight that features of unit variance would have.
-            self.weight_x.uniform_(-3 * hidden**-0.5, 3 * hidden**-0.5, generator=generator)
-            for parameter in (self.weight_h, self.dense_weight):
-                parameter.uniform_(-(hidden**-0.5), hidden**-0.5, generator=generator)
-            self.bias[hidden : 2 * hidden] = 1.0
+            if self.spec.embedding is not None:
+                weight = self.tensor(f"{self.spec.embedding.name}.weight")
+                nn.init.orthogonal_(weight, generator=generator)
+            for layer, name in self.spec.directions():
+                self._initialise_cell(layer, name, generator)
+            dense = self.spec.dense
+            reach = dense.inputs**-0.5
+            self.tensor(f"{dense.name}.weight").uniform_(-reach, reach, generator=generator)
 
-    def stacked(self) -> Tensor:
-        """Return the LSTM's weights as they are written into one array: rows x, h, bias."""
-        return torch.cat([self.weight_x, self.weight_h, self.bias[None]])
+    def _initialise_cell(self, layer: RecurrentSpec, name: str, generator: torch.Generator) -> None:
+        reach = layer.hidden**-0.5
+        # Normalised features are clipped at three standard deviations and scaled to -1 .. 1; the factor 3 gives
+        # them the weight that features of unit variance would have. Rows of an embedding have unit length.
+        gain = 3.0 if layer is self.spec.recurrent[0] else 1.0
+        self.tensor(f"{name}.weight_x").uniform_(-gain * reach, gain * reach, generator=generator)
+        self.tensor(f"{name}.weight_h").uniform_(-reach, reach, generator=generator)
+        if layer.projection is not None:
+            self.tensor(f"{name}.projection").uniform_(-reach, reach, generator=generator)
+        if layer.kind == "lstm":
+            self.tensor(f"{name}.bias")[layer.hidden : 2 * layer.hidden] = 1.0
+
+    def stacked(self, name: str) -> Tensor:
+        """Return a direction's weights as they are written into one array: rows x, h, bias."""
+        weight_x, weight_h, bias = (self.tensor(f"{name}.{part}") for part in ("weight_x", "weight_h", "bias"))
+        return torch.cat([weight_x, weight_h, bias[None]])
 
     def stacked_dense(self) -> Tensor:
         """Return the read-out's weights as they are written into one array: rows h, bias."""
-        return torch.cat([self.dense_weight, self.dense_bias[None]])
+        name = self.spec.dense.name
+        return torch.cat([self.tensor(f"{name}.weight"), self.tensor(f"{name}.bias")[None]])
 
     def forward(
         self, x: Tensor, draw: HardwareDraw | None, dropout: float = 0.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return the class scores [batch, classes] for normalised features [batch, steps, inputs] in -1 .. 1."""
-        state = self._analog_state(x, draw, generator) if draw else self._float_state(x)
+        """Return the scores [batch, classes] or [batch, steps, classes], from zero states; see `run`."""
+        return self.run(x, draw, {}, dropout, generator)[0]
+
+    def run(
+        self,
+        x: Tensor,
+        draw: HardwareDraw | None,
+        states: States,
+        dropout: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, States]:
+        """Run sequences.
+
+        Parameters
+        ----------
+        x : Tensor
+            Normalised features [batch, steps, inputs], or symbols [batch, steps].
+        draw : HardwareDraw or None
+            The hardware; None: floating point.
+        states : dict of str to (Tensor, Tensor)
+            Where each direction starts; those that are not there start at zero.
+        dropout : float
+            Part of what the dense layer reads that is dropped.
+        generator : torch.Generator or None
+            Of dropout and read noise.
+
+        Returns
+        -------
+        scores : Tensor
+            [batch, classes], or [batch, steps, classes] where the network reads all steps.
+        ends : dict of str to (Tensor, Tensor)
+            Where each direction ended, detached.
+        """
+        inputs = x
+        if self.spec.embedding is not None:
+            inputs = self.tensor(f"{self.spec.embedding.name}.weight")[x]
+        sequence, ends = inputs.transpose(0, 1), {}
+        last: list[Tensor] = []
+        for layer in self.spec.recurrent:
+            outputs, last = [], []
+            for name in layer.directions:
+                backwards = name != layer.name
+                given = sequence.flip(0) if backwards else sequence
+                found, (h, c) = self._cell(given.contiguous(), layer, name, draw, states.get(name), generator)
+                outputs.append(found.flip(0) if backwards else found)
+                last.append(h)
+                ends[name] = (h.detach(), c.detach())
+            sequence = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
+        state = sequence.transpose(0, 1) if self.spec.read == "all" else torch.cat(last, dim=1)
         if dropout > 0:
-            keep = torch.rand(state.shape, generator=generator) >= dropout
+            keep = torch.rand(state.shape, generator=generator, device=state.device) >= dropout
             state = state * keep / (1 - dropout)
+        return self._scores(state, draw), ends
+
+    def _scores(self, state: Tensor, draw: HardwareDraw | None) -> Tensor:
+        name = self.spec.dense.name
         if draw is None or draw.dense is None:
-            return state @ self.dense_weight + self.dense_bias
+            return state @ self.tensor(f"{name}.weight") + self.tensor(f"{name}.bias")
         dense = through(self.stacked_dense(), draw.dense)
         return quantise(state, draw.input_range, draw.input_levels) @ dense[:-1] + dense[-1]
 
-    def _float_state(self, x: Tensor) -> Tensor:
-        # torch.lstm has fused kernels for the whole sequence; its weights are [out, in].
-        zeros = x.new_zeros(1, x.shape[0], self.hidden)
-        weights = [self.weight_x.T.contiguous(), self.weight_h.T.contiguous(), self.bias, torch.zeros_like(self.bias)]
-        _, h, _ = torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, self.training, False, True)
-        return h[0]
-
-    def _analog_state(self, x: Tensor, draw: HardwareDraw, generator: torch.Generator | None) -> Tensor:
-        batch, _, inputs = x.shape
-        hidden, limit, levels = self.hidden, draw.input_range, draw.input_levels
-        x = quantise(x, limit, levels)
-        weights = through(self.stacked(), draw.lstm)
-        from_x, weight_h = x @ weights[:inputs] + weights[-1], weights[inputs:-1]
-        var_x, of_hidden = self._read_variances(x, draw)
-        h, c = x.new_zeros(batch, hidden), x.new_zeros(batch, hidden)
-        # unbind's backward stacks the steps' gradients once; indexing from_x[:, t] would fill a zero array per step
-        for from_x_t, var_x_t in zip(from_x.unbind(1), var_x.unbind(1), strict=True):
-            pulses = quantise(h, limit, levels)
-            pre = torch.addmm(from_x_t, pulses, weight_h)
-            if of_hidden:
-                variances = [var_x_t, *(power(pulses.detach()) @ matrix for power, matrix in of_hidden)]
-                spread = torch.stack(variances).sum(0).sqrt()
-                pre = pre + spread * torch.randn(pre.shape, generator=generator)
-            if draw.gates is not None:
-                pre = draw.gates(pre, generator)
-            i, f = _convert(pre[:, : 2 * hidden], draw.sigmoid, "sigmoid").chunk(2, dim=1)
-            g = _convert(pre[:, 2 * hidden : 3 * hidden], draw.tanh, "tanh")
-            o = _convert(pre[:, 3 * hidden :], draw.sigmoid, "sigmoid")
-            c = f * c + i * g
-            h = o * self._tanh_of_state(c, draw, generator)
-        return h
-
-    @staticmethod
-    def _tanh_of_state(c: Tensor, draw: HardwareDraw, generator: torch.Generator | None) -> Tensor:
-        if draw.state is None:
-            return torch.tanh(c)
-        return _convert(c if draw.states is None else draw.states(c, generator), draw.state, "tanh")
-
-    @staticmethod
-    def _read_variances(x: Tensor, draw: HardwareDraw) -> tuple[Tensor, list[tuple[Power, Tensor]]]:
-        """Return what the inputs and the bias row add to the variance of each output, and what hidden states will."""
-        kinds = zip(draw.powers, (draw.read_var, draw.read_white), strict=True)
-        parts = [(power, matrix) for power, matrix in kinds if matrix is not None]
-        if not parts:
-            return x[:, :, :1], []
-        inputs = x.shape[2]
-        fixed = [power(x.detach()) @ matrix[:inputs] + matrix[-1] for power, matrix in parts]
-        return torch.stack(fixed).sum(0), [(power, matrix[inputs:-1]) for power, matrix in parts]
+    def _cell(
+        self,
+        x: Tensor,
+        layer: RecurrentSpec,
+        name: str,
+        draw: HardwareDraw | None,
+        state: tuple[Tensor, Tensor] | None,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        if layer.kind != "lstm":
+            raise NotImplementedError(layer.kind)
+        batch = x.shape[1]
+        start = state or (x.new_zeros(batch, layer.state), x.new_zeros(batch, layer.hidden))
+        projection = None if layer.projection is None else self.tensor(f"{name}.projection")
+        workspace = self._workspaces[name]
+        one = x.new_ones(())
+        if draw is None:
+            weights = tuple(self.tensor(f"{name}.{part}") for part in ("weight_x", "weight_h", "bias"))
+            rules = SequenceRules(FLOAT, low_precision=self.low_precision, workspace=workspace)
+            return lstm_sequence(x, start, weights, projection, one, rules)
+        cell = draw.cells[name]
+        x = quantise(x, draw.input_range, draw.input_levels)
+        stacked = through(self.stacked(name), cell.weights)
+        weights = (stacked[: layer.inputs], stacked[layer.inputs : -1], stacked[-1])
+        rules = SequenceRules(
+            cell.activation(generator),
+            draw.driver,
+            self.low_precision,
+            _read_noise(x, layer.inputs, cell, generator),
+            workspace,
+        )
+        return lstm_sequence(x, start, weights, projection, one, rules)
 
     def named_tensors(self) -> list[tuple[str, nn.Parameter]]:
         """Return the weights with the names that they have in a checkpoint."""
-        return [(name, getattr(self, attribute)) for name, attribute in _NAMES.items()]
+        return [(name, self.tensor(name)) for name in self._names]
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the weights under the names of a checkpoint."""
-        return {name: parameter.detach().numpy().copy() for name, parameter in self.named_tensors()}
+        return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_tensors()}
 
     def load(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Take the weights from a checkpoint's tensors."""
@@ -280,13 +391,24 @@ class KeywordNetwork(nn.Module):
                 parameter.copy_(torch.from_numpy(tensors[name]))
 
 
-_NAMES = {
-    "lstm.weight_x": "weight_x",
-    "lstm.weight_h": "weight_h",
-    "lstm.bias": "bias",
-    "dense.weight": "dense_weight",
-    "dense.bias": "dense_bias",
-}
+def _read_noise(
+    x: Tensor, inputs: int, cell: CellDraw, generator: torch.Generator | None
+) -> Callable[[Tensor, Tensor, int], None] | None:
+    """Return what adds the read noise to the pre-activations of a step, None without any."""
+    noises = cell.noises()
+    if not noises:
+        return None
+    given = x.detach()
+    fixed = torch.stack([power(given) @ matrix[:inputs] + matrix[-1] for power, matrix in noises]).sum(0)
+    of_state = [(power, matrix[inputs:-1]) for power, matrix in noises]
+
+    def add(pre: Tensor, rows: Tensor, t: int) -> None:
+        variance = fixed[t]
+        for power, matrix in of_state:
+            variance = variance + power(rows) @ matrix
+        pre += variance.sqrt() * torch.randn(pre.shape, generator=generator, device=pre.device)
+
+    return add
 
 
 def quantise(x: Tensor, limit: float, levels: int) -> Tensor:
@@ -299,11 +421,12 @@ def quantise(x: Tensor, limit: float, levels: int) -> Tensor:
 
 def through(asked: Tensor, realised: Tensor) -> Tensor:
     """Return the realised weights in value, with the gradient of those asked for."""
-    return asked + (realised - asked).detach()
+    result: Tensor = _Through.apply(asked, realised)  # type: ignore[no-untyped-call]
+    return result
 
 
-def network_of(checkpoint: Checkpoint) -> KeywordNetwork:
+def network_of(checkpoint: Checkpoint, *, low_precision: bool = False) -> TrainableNetwork:
     """Return a network with a checkpoint's weights."""
-    network = KeywordNetwork(checkpoint.lstm.inputs, checkpoint.lstm.hidden, len(checkpoint.classes))
+    network = TrainableNetwork(checkpoint.network, low_precision=low_precision)
     network.load(checkpoint.tensors)
     return network

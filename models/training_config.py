@@ -9,13 +9,15 @@ from memramp.config import StrictModel
 from memramp.models.augmentation import AugmentationConfig
 from memramp.models.hardware import Readout, StateTanh
 from memramp.models.hardware_blocks import HardwareBlocks
+from memramp.models.spec import Cell
 from memramp.models.speech_commands import Variant
+from memramp.models.text import TextTask
 
 Positive = Annotated[int, Field(ge=1)]
 
 
-class TrainingTask(StrictModel):
-    """The data to train on; the keys are those of an experiment's task."""
+class KeywordClips(StrictModel):
+    """The clips to train on; the keys are those of an experiment's task."""
 
     kind: Literal["demo_keywords", "speech_commands"] = "demo_keywords"
     """The embedded synthetic set, or Speech Commands in the archive's layout."""
@@ -36,8 +38,24 @@ class TrainingTask(StrictModel):
 class TrainedModel(StrictModel):
     """The network."""
 
-    hidden: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Hidden units of the LSTM."""
+    cell: Cell = "lstm"
+    """Kind of the recurrent layers."""
+
+    layers: Annotated[int, Field(ge=1, le=16)] = 1
+    """Recurrent layers, one upon the other."""
+
+    hidden: Annotated[int, Field(ge=1, le=65_536)] = 32
+    """Hidden units of each of them."""
+
+    projection: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Width of the recurrent state of an LSTM with a projection."""
+
+    bidirectional: bool = False
+    """Whether each layer reads from both ends (clips only)."""
+
+    embedding: Annotated[int, Field(ge=1, le=65_536)] = 128
+    """Width of the vectors that stand for symbols (texts only): fixed, orthonormal where there are no more symbols than
+    that."""
 
     init: str | None = None
     """Checkpoint to start from, by path or name; None starts from random weights."""
@@ -52,6 +70,15 @@ class TrainingSettings(StrictModel):
     """The optimisation: AdamW with a linear warm-up and a cosine decay of the learning rate to zero."""
 
     epochs: Positive = 100
+    rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Parts of an epoch after which the state is kept (texts only)."""
+
+    slice: Annotated[int, Field(ge=2, le=100_000)] = 128
+    """Symbols after which gradients are cut (texts only)."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products of recurrent layers: ``bfloat16`` is three times as fast on processors that have it."""
+
     batch: Annotated[int, Field(ge=1, le=100_000)] = 256
     learning_rate: float = Field(default=8e-3, gt=0, le=1)
     warmup_steps: int = Field(default=200, ge=0)
@@ -76,7 +103,10 @@ class TrainingSettings(StrictModel):
     """Softens the probabilities of teacher and network for comparison."""
 
     evaluate_every: Positive = 10
-    """Epochs between evaluations on the selection clips."""
+    """Rounds (epochs, if `rounds` is 1) between evaluations on the selection data."""
+
+    evaluation_symbols: Annotated[int, Field(ge=1000)] = 100_000
+    """Length of the part of the validation text that is evaluated (texts only)."""
 
     evaluation_chips: Positive = 5
     """Programming draws of an evaluation; the epoch of the best mean is kept. One is enough without hardware."""
@@ -86,6 +116,11 @@ class TrainingSettings(StrictModel):
 
     feature_cache: Path | None = None
     """Folder that keeps augmented features for the next training on the same data (50 MB a version)."""
+
+    @property
+    def low_precision(self) -> bool:
+        """Whether products are made in bfloat16."""
+        return self.precision == "bfloat16"
 
 
 class TrainingConfig(HardwareBlocks):
@@ -98,7 +133,7 @@ class TrainingConfig(HardwareBlocks):
     """Name of the training."""
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    task: TrainingTask = TrainingTask()
+    task: Annotated[KeywordClips | TextTask, Field(discriminator="kind")] = KeywordClips()
     model: TrainedModel = TrainedModel()
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationConfig = AugmentationConfig(versions=0)
@@ -110,7 +145,22 @@ class TrainingConfig(HardwareBlocks):
         return self
 
     @model_validator(mode="after")
+    def _check_network(self) -> "TrainingConfig":
+        model = self.model
+        if model.projection is not None and (model.cell != "lstm" or model.projection >= model.hidden):
+            raise ValueError("model.projection belongs to cell 'lstm' and must be smaller than model.hidden")
+        if isinstance(self.task, KeywordClips):
+            if self.training.rounds != 1:
+                raise ValueError("training.rounds is for texts, whose epochs are long; clips need 1")
+        elif model.bidirectional:
+            raise ValueError("model.bidirectional reads a text from its end, which a language model must not know")
+        return self
+
+    @model_validator(mode="after")
     def _check_augmentation(self) -> "TrainingConfig":
-        if self.task.kind == "demo_keywords" and self.augmentation.versions > 0:
+        if not isinstance(self.task, KeywordClips):
+            if self.augmentation.versions > 0:
+                raise ValueError("augmentation.versions must be 0 for texts")
+        elif self.task.kind == "demo_keywords" and self.augmentation.versions > 0:
             raise ValueError("augmentation.versions must be 0 for demo_keywords, whose waveforms are not embedded")
         return self

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from memramp.errors import InputError
 from memramp.files import in_fixed_order, read_limited, write_atomically
-from memramp.models.torch_network import KeywordNetwork
+from memramp.models.torch_network import TrainableNetwork
 
 FORMAT = "memramp-training-state"
 MAX_BYTES = 10_000_000_000
@@ -31,20 +31,20 @@ class TrainingState:
     means: dict[str, Tensor]
     """Running means of the weights, by a checkpoint's names."""
 
-    epoch: int = 0
+    round: int = 0
     step: int = 0
-    best: float = -1.0
-    best_epoch: int = 0
+    best: float | None = None
+    best_round: int = 0
     best_tensors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def fresh(cls, network: KeywordNetwork, identity: str) -> "TrainingState":
+    def fresh(cls, network: TrainableNetwork, identity: str) -> "TrainingState":
         """Return the state at the start."""
         means = {name: torch.from_numpy(tensor) for name, tensor in network.tensors().items()}
         return cls(identity, torch.optim.AdamW(network.parameters()), means)
 
-    def average(self, network: KeywordNetwork, decay: float) -> None:
+    def average(self, network: TrainableNetwork, decay: float) -> None:
         """Take the network's weights into the running means, whose memory grows with the steps up to `decay`."""
         weight = 1.0 - min(decay, (1.0 + self.step) / (10.0 + self.step))
         for name, parameter in network.named_tensors():
@@ -55,7 +55,7 @@ class TrainingState:
         return {name: tensor.numpy().copy() for name, tensor in self.means.items()}
 
 
-def save_state(state: TrainingState, network: KeywordNetwork, path: Path) -> None:
+def save_state(state: TrainingState, network: TrainableNetwork, path: Path) -> None:
     """Write the state in one step."""
     tensors = {f"weight/{name}": tensor.detach().contiguous() for name, tensor in network.named_tensors()}
     tensors |= {f"mean/{name}": tensor for name, tensor in state.means.items()}
@@ -63,12 +63,12 @@ def save_state(state: TrainingState, network: KeywordNetwork, path: Path) -> Non
     for name, parameter in network.named_tensors():
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
-    about = {key: getattr(state, key) for key in ("identity", "epoch", "step", "best", "best_epoch", "history")}
+    about = {key: getattr(state, key) for key in ("identity", "round", "step", "best", "best_round", "history")}
     content = save(tensors, {"format": FORMAT, "state": json.dumps(about)})
     write_atomically(path, in_fixed_order(content))
 
 
-def load_state(path: Path, network: KeywordNetwork, identity: str) -> TrainingState | None:
+def load_state(path: Path, network: TrainableNetwork, identity: str) -> TrainingState | None:
     """Return the state of a training that was cut, and load its weights; None where there is none.
 
     Raises
@@ -94,10 +94,11 @@ def load_state(path: Path, network: KeywordNetwork, identity: str) -> TrainingSt
 
 
 def _restore(
-    state: TrainingState, network: KeywordNetwork, tensors: dict[str, Tensor], about: dict[str, Any]
+    state: TrainingState, network: TrainableNetwork, tensors: dict[str, Tensor], about: dict[str, Any]
 ) -> TrainingState:
-    state.epoch, state.step, state.best_epoch = (int(about[key]) for key in ("epoch", "step", "best_epoch"))
-    state.best, state.history = float(about["best"]), [dict(entry) for entry in about["history"]]
+    state.round, state.step, state.best_round = (int(about[key]) for key in ("round", "step", "best_round"))
+    state.best = None if about["best"] is None else float(about["best"])
+    state.history = [dict(entry) for entry in about["history"]]
     network.load(_numpy(tensors, "weight/"))
     state.means = {name: tensors[f"mean/{name}"] for name in state.means}
     state.best_tensors = _numpy(tensors, "best/")

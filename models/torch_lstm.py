@@ -1,0 +1,213 @@
+"""An LSTM over a whole sequence as one differentiable operation (extra ``train``).
+
+One operation in place of some twenty a step: gradients of the weights are one product over all steps, and what the
+backward pass needs is kept once. It is the same for the network in floating point and for one that runs through a draw
+of the hardware, whose gradients pass straight through converters and drivers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Products = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What becomes of pre-activations and cell states."""
+
+    gates: Callable[[Tensor, int, Tensor], None]
+    """``gates(pre, t, values)`` fills `values` with the gates' values and replaces the pre-activations by the slopes
+    that gradients take, all [batch, 4 hidden]."""
+
+    state: Callable[[Tensor, int, Tensor], None]
+    """``state(c, t, values)`` fills `values` with tanh of the cell states as the hardware finds it."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How the recurrent state drives the word lines: x / unit, within its reach, in `levels` of each polarity."""
+
+    levels: int = 0
+    """0: any pulse width."""
+
+    reach: float = 1.0
+    """Largest row."""
+
+    def __call__(self, x: Tensor, unit: Tensor) -> Tensor:
+        """Return the inputs of the rows."""
+        rows = (x / unit).clamp(-self.reach, self.reach)
+        return rows if self.levels == 0 else torch.round(rows / self.reach * self.levels) / self.levels * self.reach
+
+    def inside(self, x: Tensor, unit: Tensor) -> Tensor:
+        """Return where the input has a pulse of its own."""
+        return x.abs() <= self.reach * unit
+
+
+@dataclass(frozen=True)
+class SequenceRules:
+    """All that is not a tensor with a gradient."""
+
+    activation: Activation
+    driver: Driver | None = None
+    """None: the state itself is the rows' input."""
+
+    low_precision: bool = False
+    """Matrix products in bfloat16, sums of a product in float32."""
+
+    extra: Callable[[Tensor, Tensor, int], None] | None = None
+    """``extra(pre, rows, t)`` adds the read noise of a step to pre-activations."""
+
+    workspace: "Workspace" = field(default_factory=lambda: Workspace())
+
+
+class Workspace:
+    """Memory of a sequence, for the next one of the same shape: pages of a fresh allocation cost as much as a product.
+
+    The backward pass of a sequence must be over before the next one begins.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+
+    def empty(self, name: str, like: Tensor, *shape: int) -> Tensor:
+        """Return a tensor with any contents."""
+        held = self._held.get(name)
+        if held is None or held.shape != shape or held.device != like.device or held.dtype != like.dtype:
+            held = self._held[name] = like.new_empty(shape)
+        return held
+
+
+def product(a: Tensor, b: Tensor, low: bool) -> Tensor:
+    """Return a b, perhaps of rounded factors and rounded."""
+    return (a.bfloat16() @ b.bfloat16()).to(a.dtype) if low else a @ b
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a b in the precision of b."""
+    return a.to(b.dtype) @ b
+
+
+class LstmSequence(torch.autograd.Function):
+    """``(x, h, c, weight_x, weight_h, bias, projection, unit) -> (states, h, c)``.
+
+    x [steps, batch, inputs] is what the rows of the inputs get; h [batch, state] and c [batch, hidden] are where it
+    starts; unit [] is the recurrent state that a row of 1 stands for. Rows are scaled outside: a weight of the rows of h
+    counts for h / unit.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        h: Tensor,
+        c: Tensor,
+        weight_x: Tensor,
+        weight_h: Tensor,
+        bias: Tensor,
+        projection: Tensor | None,
+        unit: Tensor,
+        rules: SequenceRules,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        steps, batch, _ = x.shape
+        low, hidden, empty = rules.low_precision, c.shape[1], rules.workspace.empty
+        slopes = empty("slopes", x, steps, batch, 4 * hidden)  # pre-activations at first
+        torch.add(product(x.flatten(0, 1), weight_x, low).view_as(slopes), bias, out=slopes)
+        gates, cells = empty("gates", x, *slopes.shape), empty("cells", x, steps + 1, batch, hidden)
+        tanhs, states = empty("tanhs", x, steps, batch, hidden), x.new_empty(steps, batch, h.shape[1])
+        rows = empty("rows", x, *states.shape)
+        inner = weight_h.bfloat16() if low else weight_h
+        outer = None if projection is None else projection.bfloat16() if low else projection
+        cells[0], first = c, h
+        for t in range(steps):
+            rows[t] = h if rules.driver is None else rules.driver(h, unit)
+            pre = slopes[t].add_(_product(rows[t], inner))
+            if rules.extra is not None:
+                rules.extra(pre, rows[t], t)
+            rules.activation.gates(pre, t, gates[t])
+            i, f, g, o = gates[t].chunk(4, dim=1)
+            torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
+            rules.activation.state(cells[t + 1], t, tanhs[t])
+            h = states[t]
+            torch.mul(o, tanhs[t], out=h) if outer is None else h.copy_(_product(o * tanhs[t], outer))
+        ctx.rules, ctx.first = rules, first
+        ctx.save_for_backward(x, weight_x, weight_h, projection, unit, slopes, gates, cells, tanhs, states, rows)
+        return states, states[-1].clone(), cells[-1].clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        d_states, d_h, d_c = gradients
+        x, weight_x, weight_h, projection, unit, slopes, gates, cells, tanhs, states, rows = ctx.saved_tensors
+        rules, steps = ctx.rules, len(x)
+        low = rules.low_precision
+        inner = weight_h.T.bfloat16() if low else weight_h.T
+        outer = None if projection is None else projection.T.bfloat16() if low else projection.T
+        d_pre, d_unit = rules.workspace.empty("d_pre", gates, *gates.shape), torch.zeros_like(unit)
+        d_projected = None if projection is None else torch.empty_like(states)
+        dc = d_c
+        for t in range(steps - 1, -1, -1):
+            dh = d_states[t] + d_h
+            if d_projected is not None:
+                d_projected[t] = dh
+                dh = _product(dh, outer).to(dc.dtype)
+            i, f, g, o = gates[t].chunk(4, dim=1)
+            smooth = torch.tanh(cells[t + 1])
+            dc = torch.addcmul(dc, dh * o, 1.0 - smooth * smooth)
+            parts = d_pre[t].chunk(4, dim=1)
+            torch.mul(dc, g, out=parts[0])
+            torch.mul(dc, cells[t], out=parts[1])
+            torch.mul(dc, i, out=parts[2])
+            torch.mul(dh, tanhs[t], out=parts[3])
+            d_pre[t].mul_(slopes[t])
+            dc = dc * f
+            before = states[t - 1] if t else ctx.first
+            d_rows = _product(d_pre[t], inner).to(dc.dtype)
+            if rules.driver is not None:
+                d_rows = d_rows * rules.driver.inside(before, unit) / unit
+                d_unit -= (d_rows * before).sum() / unit
+            d_h = d_rows
+        flat = d_pre.flatten(0, 1)
+        d_weight_h = product(rows.flatten(0, 1).T, flat, low)
+        d_weight_x = product(x.flatten(0, 1).T, flat, low)
+        d_x = product(flat, weight_x.T, low).view_as(x) if ctx.needs_input_grad[0] else None
+        d_projection = None
+        if d_projected is not None:
+            m = gates[:, :, 3 * (gates.shape[2] // 4) :] * tanhs
+            d_projection = product(m.flatten(0, 1).T, d_projected.flatten(0, 1), low)
+        return d_x, d_h, dc, d_weight_x, d_weight_h, flat.sum(0), d_projection, d_unit, None
+
+
+def lstm_sequence(
+    x: Tensor,
+    state: tuple[Tensor, Tensor],
+    weights: tuple[Tensor, Tensor, Tensor],
+    projection: Tensor | None,
+    unit: Tensor,
+    rules: SequenceRules,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Run a sequence; see `LstmSequence` for shapes. Returns the states and where it ends."""
+    found = LstmSequence.apply(x, *state, *weights, projection, unit, rules)  # type: ignore[no-untyped-call]
+    states, h, c = found
+    return states, (h, c)
+
+
+def float_gates(pre: Tensor, _t: int, values: Tensor) -> None:
+    """Compute gates i, f, g, o in floating point, see `Activation.gates`."""
+    hidden = pre.shape[1] // 4
+    g = slice(2 * hidden, 3 * hidden)
+    torch.sigmoid(pre, out=values)
+    values[:, g] = torch.tanh(pre[:, g])
+    torch.mul(values, values, out=pre)
+    torch.sub(values, pre, out=pre)  # of the sigmoid: s - s^2
+    pre[:, g] = 1.0 - values[:, g] ** 2
+
+
+def float_state(c: Tensor, _t: int, values: Tensor) -> None:
+    """Compute tanh of the cell state in floating point."""
+    torch.tanh(c, out=values)
+
+
+FLOAT = Activation(float_gates, float_state)
