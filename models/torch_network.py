@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from memramp.models.checkpoint import Checkpoint
-from memramp.models.spec import GATES, NetworkSpec, RecurrentSpec
+from memramp.models.spec import NetworkSpec, RecurrentSpec
 from memramp.models.torch_lstm import FLOAT, Activation, Driver, SequenceRules, Workspace, lstm_sequence
 from memramp.parallel import over_parts
 from memramp.peripherals.kernels import Coding, convert_batch_static
