@@ -55,7 +55,8 @@ class CharacterSet:
 
     def text(self, split: TextSplit) -> str:
         """Return one part as text."""
-        return "".join(np.array(self.vocabulary)[self.part(split)].tolist())
+        points = np.array([ord(symbol) for symbol in self.vocabulary], "<u4")
+        return points[self.part(split)].tobytes().decode("utf-32-le")
 
     def encoded_for(self, vocabulary: tuple[str, ...], name: str) -> "CharacterSet":
         """Return the same text as indices into another vocabulary, in the order given: that of a checkpoint.
@@ -125,8 +126,7 @@ def from_texts(
 
 def from_indices(parts: Mapping[TextSplit, Symbols], vocabulary: tuple[str, ...], description: str) -> CharacterSet:
     """Put parts together in the smallest type and compute the hash, which does not depend on the type."""
-    kind = np.uint8 if len(vocabulary) <= 256 else np.uint16
-    small: dict[TextSplit, Symbols] = {split: part.astype(kind) for split, part in parts.items()}
+    small = {split: _smallest(parts[split], len(vocabulary)) for split in TEXT_SPLITS}
     digest = sha256(json.dumps([list(vocabulary), *(len(small[split]) for split in TEXT_SPLITS)]).encode())
     for split in TEXT_SPLITS:
         digest.update(small[split].astype("<u2").data)
@@ -163,6 +163,10 @@ def encode(text: str, vocabulary: tuple[str, ...], where: str) -> Symbols:
         strange = sorted(set(text) - set(vocabulary))
         raise InputError(f"{where}: has {_named(strange)}, absent from the vocabulary ({len(vocabulary)} symbols)")
     return indices
+
+
+def _smallest(indices: Symbols, symbols: int) -> Symbols:
+    return indices.astype(np.uint8) if symbols <= 256 else indices.astype(np.uint16)
 
 
 def _check_vocabulary(vocabulary: tuple[str, ...], name: str) -> None:

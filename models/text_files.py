@@ -78,4 +78,4 @@ def load_three_files(paths: dict[TextSplit, Path]) -> CharacterSet:
 def _cut(text: str, fraction: float) -> int:
     """Return the index behind the last line end before a fraction of the text, or the index at that fraction."""
     target = round(fraction * len(text))
-    return text.rfind("\n", target - round(_REACH * len(text)), target) + 1 or target
+    return text.rfind("\n", max(0, target - round(_REACH * len(text))), target) + 1 or target
