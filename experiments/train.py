@@ -142,7 +142,8 @@ class _Session:
 
     def _introduce(self) -> None:
         state, trainer = self._trainer.state, self._trainer
-        _say(self._console, f"{trainer.config.name}: {trainer.task.description}, {trainer.config.training.epochs} epochs")
+        epochs = trainer.config.training.epochs
+        _say(self._console, f"{trainer.config.name}: {trainer.task.description}, {epochs} epochs")
         if state.round:
             what = "is complete" if state.round >= trainer.rounds else f"goes on {self._after(state.round)}"
             _say(self._console, f"the training in {self._trainer.out} {what}")

@@ -14,7 +14,7 @@ from memramp.models.character_set import CharacterSet
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import NetworkSpec, stacked_spec
-from memramp.models.torch_network import States, network_of
+from memramp.models.torch_network import HardwareDraw, States, TrainableNetwork, network_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_draw import draw_hardware
 from memramp.models.training_task import Distillation, Metric, Pass
@@ -105,8 +105,8 @@ class CharacterTraining:
         text, length = self.data.training, self.steps * settings.rounds * settings.slice
         if length == 0 or settings.batch * length + 1 > len(text):
             raise InputError(
-                f"training: {settings.batch} streams with {settings.rounds} rounds of slices of {settings.slice} symbols "
-                f"need more than the text's {len(text)} symbols"
+                f"training: {settings.batch} streams with {settings.rounds} rounds of slices of {settings.slice} "
+                f"symbols need more than the text's {len(text)} symbols"
             )
         turned = np.roll(text, -int(streams.generator("cut", epoch).integers(len(text))))
         lines = np.lib.stride_tricks.sliding_window_view(turned, length + 1)[:: length][: settings.batch]
@@ -134,17 +134,20 @@ class CharacterTraining:
         return float(np.mean([bits_per_character(network, symbols, draw) for draw in draws]))
 
 
-def bits_per_character(network: torch.nn.Module, symbols: NDArray[np.integer], draw: object) -> float:
+def bits_per_character(
+    network: TrainableNetwork, symbols: NDArray[np.integer], draw: HardwareDraw | None
+) -> float:
     """Return the bits per character of the training graph, the text cut into streams from zero states."""
     streams = min(_EVALUATED_TOGETHER, max(1, (len(symbols) - 1) // 2))
     length = (len(symbols) - 1) // streams
     lines = np.stack([symbols[k * length : (k + 1) * length + 1] for k in range(streams)]).astype(np.int64)
-    text, states, total = torch.from_numpy(lines), {}, 0.0
+    text, total = torch.from_numpy(lines), 0.0
+    states: States = {}
     generator = torch.Generator().manual_seed(0)  # of read noise
     with torch.no_grad():
         for start in range(0, length, _EVALUATED_STEPS):
             part = text[:, start : start + _EVALUATED_STEPS + 1]
-            scores, states = network.run(part[:, :-1], draw, states, 0.0, generator)  # type: ignore[operator]
+            scores, states = network.run(part[:, :-1], draw, states, 0.0, generator)
             wanted = part[:, 1:].flatten()
             total += float(torch.nn.functional.cross_entropy(scores.flatten(0, 1), wanted, reduction="sum"))
     return total / (streams * length) / math.log(2.0)

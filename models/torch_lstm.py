@@ -58,8 +58,8 @@ class SequenceRules:
     low_precision: bool = False
     """Matrix products in bfloat16, sums of a product in float32."""
 
-    extra: Callable[[Tensor, Tensor, int], None] | None = None
-    """``extra(pre, rows, t)`` adds the read noise of a step to pre-activations."""
+    noise: Callable[[Tensor, Tensor, int], None] | None = None
+    """``noise(pre, rows, t)`` adds the read noise of a step to pre-activations."""
 
     workspace: "Workspace" = field(default_factory=lambda: Workspace())
 
@@ -95,12 +95,12 @@ class LstmSequence(torch.autograd.Function):
     """``(x, h, c, weight_x, weight_h, bias, projection, unit) -> (states, h, c)``.
 
     x [steps, batch, inputs] is what the rows of the inputs get; h [batch, state] and c [batch, hidden] are where it
-    starts; unit [] is the recurrent state that a row of 1 stands for. Rows are scaled outside: a weight of the rows of h
-    counts for h / unit.
+    starts; unit [] is the recurrent state that a row of 1 stands for. Rows are scaled outside: a weight of the rows of
+    h counts for h / unit.
     """
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: D102
         ctx: Any,
         x: Tensor,
         h: Tensor,
@@ -125,8 +125,8 @@ class LstmSequence(torch.autograd.Function):
         for t in range(steps):
             rows[t] = h if rules.driver is None else rules.driver(h, unit)
             pre = slopes[t].add_(_product(rows[t], inner))
-            if rules.extra is not None:
-                rules.extra(pre, rows[t], t)
+            if rules.noise is not None:
+                rules.noise(pre, rows[t], t)
             rules.activation.gates(pre, t, gates[t])
             i, f, g, o = gates[t].chunk(4, dim=1)
             torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
@@ -138,7 +138,7 @@ class LstmSequence(torch.autograd.Function):
         return states, states[-1].clone(), cells[-1].clone()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
         d_states, d_h, d_c = gradients
         x, weight_x, weight_h, projection, unit, slopes, gates, cells, tanhs, states, rows = ctx.saved_tensors
         rules, steps = ctx.rules, len(x)
@@ -150,7 +150,7 @@ class LstmSequence(torch.autograd.Function):
         dc = d_c
         for t in range(steps - 1, -1, -1):
             dh = d_states[t] + d_h
-            if d_projected is not None:
+            if d_projected is not None and outer is not None:
                 d_projected[t] = dh
                 dh = _product(dh, outer).to(dc.dtype)
             i, f, g, o = gates[t].chunk(4, dim=1)

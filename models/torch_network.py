@@ -360,9 +360,9 @@ class TrainableNetwork(nn.Module):
         workspace = self._workspaces[name]
         one = x.new_ones(())
         if draw is None:
-            weights = tuple(self.tensor(f"{name}.{part}") for part in ("weight_x", "weight_h", "bias"))
+            weight_x, weight_h, bias = (self.tensor(f"{name}.{part}") for part in ("weight_x", "weight_h", "bias"))
             rules = SequenceRules(FLOAT, low_precision=self.low_precision, workspace=workspace)
-            return lstm_sequence(x, start, weights, projection, one, rules)
+            return lstm_sequence(x, start, (weight_x, weight_h, bias), projection, one, rules)
         cell = draw.cells[name]
         x = quantise(x, draw.input_range, draw.input_levels)
         stacked = through(self.stacked(name), cell.weights)

@@ -16,7 +16,7 @@ from memramp.models.demo_keywords import load_demo_keywords
 from memramp.models.features import mfcc
 from memramp.models.keyword_data import KeywordSet, to_keyword_set
 from memramp.models.speech_commands import SILENCE, UNKNOWN, Clips, load_clips, load_noises, need_root
-from memramp.models.training_config import TrainingConfig
+from memramp.models.training_config import KeywordClips, TrainingConfig
 from memramp.streams import Streams
 
 Floats = NDArray[np.float32]
@@ -86,16 +86,23 @@ def load_training_data(config: TrainingConfig, note: Note = lambda _: None) -> T
     InputError
         The data is missing or broken.
     """
-    if config.task.kind == "demo_keywords":
+    task = _clips(config)
+    if task.kind == "demo_keywords":
         training = load_demo_keywords("training")
         plain = training.features
         chosen = load_demo_keywords("selection")
         return _assemble((plain.astype(np.float16),), training.labels, plain, chosen, False, training.description)
-    return _speech_commands(config, need_root(config.task.root), note)
+    return _speech_commands(config, need_root(task.root), note)
+
+
+def _clips(config: TrainingConfig) -> KeywordClips:
+    assert isinstance(config.task, KeywordClips)
+    return config.task
 
 
 def _speech_commands(config: TrainingConfig, root: Path, note: Note) -> TrainingData:
-    task, streams = config.task, Streams(config.task.data_seed)
+    task = _clips(config)
+    streams = Streams(task.data_seed)
     note("reading the clips")
     clips = load_clips(
         root, "training", task.variant, streams, subsample=False, selection_fraction=task.selection_fraction
@@ -143,7 +150,7 @@ def _version(config: TrainingConfig, clips: Clips, noises: list[NDArray[np.int16
 
 
 def _augment(config: TrainingConfig, clips: Clips, noises: list[NDArray[np.int16]], number: int) -> NDArray[np.float16]:
-    rng = Streams(config.task.data_seed).generator("augmentation", number)
+    rng = Streams(_clips(config).data_seed).generator("augmentation", number)
     samples = clips.samples.copy()
     silent = np.flatnonzero(clips.labels == SILENCE)
     samples[silent] = noise_crops(noises, len(silent), rng)  # fresh ones in each version: there is noise enough
@@ -154,7 +161,7 @@ def _identity(config: TrainingConfig, clips: Clips) -> str:
     """Return a hash of everything that augmented features depend on, except the number of versions."""
     digest = sha256(np.ascontiguousarray(clips.samples, "<i2").data)
     digest.update(config.augmentation.model_dump_json(exclude={"versions"}).encode())
-    digest.update(str(config.task.data_seed).encode())
+    digest.update(str(_clips(config).data_seed).encode())
     return digest.hexdigest()[:16]
 
 

@@ -71,7 +71,9 @@ class TrainingTask(Protocol):
     """The data of a training and what is done with them."""
 
     @property
-    def metric(self) -> Metric: ...
+    def metric(self) -> Metric:
+        """What is measured on the selection data."""
+        ...
 
     @property
     def spec(self) -> NetworkSpec:
