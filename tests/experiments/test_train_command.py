@@ -31,7 +31,7 @@ def test_training_writes_checkpoint_and_history_and_is_not_repeated(training, wr
     with (out / "history.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     record = json.loads((out / "training.json").read_text())
-    assert (record["status"], record["config"]["seed"], record["sittings"][0]["epochs"]) == ("complete", 1, 2)
+    assert (record["status"], record["config"]["seed"], record["sittings"][0]["rounds"]) == ("complete", 1, 2)
     before = (out / "state.safetensors").read_bytes()
     code, shown, _ = command("train", write(training), "--out", out)
     assert code == 0
@@ -51,12 +51,12 @@ def test_training_that_was_cut_goes_on_and_says_so(training, write, command, tmp
     with monkeypatch.context() as patch:
         patch.setattr(_Session, "_report", cut)
         code, _, err = command("train", file, "--out", out)
-    kept = f"interrupted: 1 of 2 epochs are kept in {out}; the same command goes on from there"
+    kept = f"interrupted: 1/2 epochs are kept in {out}; the same command goes on from there"
     assert (code, err.strip()) == (130, kept)
     code, shown, _ = command("train", file, "--out", out)
     assert code == 0
     assert "goes on after epoch 1" in shown
-    assert [sitting["epochs"] for sitting in json.loads((out / "training.json").read_text())["sittings"]] == [1, 1]
+    assert [sitting["rounds"] for sitting in json.loads((out / "training.json").read_text())["sittings"]] == [1, 1]
 
 
 def test_folder_of_another_training_or_of_a_run_is_refused(training, write, command, tmp_path):

@@ -12,10 +12,12 @@ from memramp.models import torch_network  # noqa: E402
 from memramp.models.analog_lstm import accuracy, program_network  # noqa: E402
 from memramp.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from memramp.models.keyword_set import KeywordSet  # noqa: E402
+from memramp.models.keyword_training import KeywordTraining  # noqa: E402
 from memramp.models.torch_network import network_of  # noqa: E402
-from memramp.models.training import STATE_FILE, Trainer, draw_hardware  # noqa: E402
+from memramp.models.training import STATE_FILE, Trainer  # noqa: E402
 from memramp.models.training_config import TrainingConfig  # noqa: E402
 from memramp.models.training_data import TrainingData  # noqa: E402
+from memramp.models.training_draw import draw_hardware  # noqa: E402
 from memramp.peripherals.circuit import CircuitConfig  # noqa: E402
 from memramp.peripherals.environment import EnvironmentConfig  # noqa: E402
 from memramp.peripherals.input_driver import code_inputs  # noqa: E402
@@ -47,12 +49,16 @@ def config(device=None, **training):
     )
 
 
+def trainer(settings, out):
+    return Trainer(settings, KeywordTraining(settings, data()), out)
+
+
 NOISY = {"preset": "yang2025_150us", "prog_noise": {"sigma": "5 uS"}, "stuck_off_rate": 0.01}
 
 
 @pytest.mark.parametrize("device", [None, NOISY], ids=["float", "noisy"])
 def test_training_learns_a_toy_task(device, tmp_path):
-    checkpoint = Trainer(config(device, epochs=15), data(), tmp_path).run(lambda _: None)
+    checkpoint = trainer(config(device, epochs=15), tmp_path).run(lambda _: None)
     assert checkpoint.metrics["selection_accuracy"] > 80.0  # chance: 25
     assert load_checkpoint(str(tmp_path / "checkpoint.safetensors")).classes == CLASSES
 
@@ -63,14 +69,14 @@ def test_a_cut_training_goes_on_bit_for_bit(device, tmp_path):
         pass
 
     def cut_after_two(progress):
-        if progress.epoch == 2:
+        if progress.done == 2:
             raise CutError
 
-    whole = Trainer(config(device), data(), tmp_path / "whole").run(lambda _: None)
+    whole = trainer(config(device), tmp_path / "whole").run(lambda _: None)
     with pytest.raises(CutError):
-        Trainer(config(device), data(), tmp_path / "cut").run(cut_after_two)
-    resumed = Trainer(config(device), data(), tmp_path / "cut")
-    assert resumed.state.epoch == 2
+        trainer(config(device), tmp_path / "cut").run(cut_after_two)
+    resumed = trainer(config(device), tmp_path / "cut")
+    assert resumed.state.round == 2
     checkpoint = resumed.run(lambda _: None)
     for name, tensor in whole.tensors.items():
         np.testing.assert_array_equal(checkpoint.tensors[name], tensor)
@@ -78,22 +84,22 @@ def test_a_cut_training_goes_on_bit_for_bit(device, tmp_path):
 
 
 def test_state_of_another_configuration_is_refused_and_kept(tmp_path):
-    Trainer(config(epochs=1), data(), tmp_path).run(lambda _: None)
+    trainer(config(epochs=1), tmp_path).run(lambda _: None)
     before = (tmp_path / STATE_FILE).read_bytes()
     with pytest.raises(InputError, match="another configuration"):
-        Trainer(config(epochs=2), data(), tmp_path)
+        trainer(config(epochs=2), tmp_path)
     assert (tmp_path / STATE_FILE).read_bytes() == before
 
 
 def test_state_with_values_of_other_kinds_is_told(tmp_path):
-    Trainer(config(epochs=1), data(), tmp_path).run(lambda _: None)
+    trainer(config(epochs=1), tmp_path).run(lambda _: None)
     path = tmp_path / STATE_FILE
     content = path.read_bytes()
-    changed = content.replace(b'\\"epoch\\":1', b'\\"epoch\\":{}').replace(b'\\"epoch\\": 1', b'\\"epoch\\":{}')
+    changed = content.replace(b'\\"round\\":1', b'\\"round\\":{}').replace(b'\\"round\\": 1', b'\\"round\\":{}')
     assert changed != content
     path.write_bytes(changed)
     with pytest.raises(InputError, match="damaged training state"):
-        Trainer(config(epochs=1), data(), tmp_path)
+        trainer(config(epochs=1), tmp_path)
 
 
 def test_starting_from_a_network_for_other_features_is_told(tmp_path):
@@ -101,13 +107,13 @@ def test_starting_from_a_network_for_other_features_is_told(tmp_path):
     settings = config()
     model = settings.model.model_copy(update={"init": str(tmp_path / "other.safetensors")})
     with pytest.raises(InputError, match="made for 5 features a step, the task has 6"):
-        Trainer(settings.model_copy(update={"model": model}), data(), tmp_path)
+        trainer(settings.model_copy(update={"model": model}), tmp_path)
 
 
 def test_damaged_state_is_told(tmp_path):
     (tmp_path / STATE_FILE).write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00garbage!")
     with pytest.raises(InputError, match="damaged training state"):
-        Trainer(config(), data(), tmp_path)
+        trainer(config(), tmp_path)
 
 
 JOINED = [name for name, hardware in HARDWARE.items() if hardware.crossbar.tile.tall == "digital"]
@@ -163,11 +169,11 @@ def test_noise_of_the_comparators_reaches_the_training_graph():
     hardware = HARDWARE["ideal"].model_copy(update={"circuit": circuit, "tanh_c": "nladc"})
     checkpoint = random_checkpoint()
     draw = draw_hardware(checkpoint, hardware, Streams(0))
-    assert draw.gates.std == pytest.approx(np.hypot(6e-3, 32.2e-6) / 0.12, rel=1e-4)
-    assert draw.states == draw.gates
+    assert draw.cells["lstm"].gates[0].errors.std == pytest.approx(np.hypot(6e-3, 32.2e-6) / 0.12, rel=1e-4)
+    assert draw.cells["lstm"].state.errors == draw.cells["lstm"].gates[1].errors
     x = torch.from_numpy(checkpoint.normalise(random_features(16)))
     network = network_of(checkpoint)
-    one, same, other = (network(x, draw, 0.0, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    other, same, one = (network(x, draw, 0.0, torch.Generator().manual_seed(seed)) for seed in (2, 1, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     one.square().sum().backward()
@@ -178,7 +184,7 @@ def test_draws_of_the_training_are_those_of_the_simulator():
     checkpoint = random_checkpoint()
     draw = draw_hardware(checkpoint, HARDWARE["noisy"], Streams(2).child("x"))
     chip = program_network(checkpoint, HARDWARE["noisy"], Streams(2).child("x"))
-    np.testing.assert_array_equal(draw.lstm.numpy(), chip.layer.array.w_eff)
+    np.testing.assert_array_equal(draw.cells["lstm"].weights.numpy(), chip.layer.array.w_eff)
 
 
 @pytest.mark.statistics
@@ -199,12 +205,12 @@ def test_read_noise_of_the_training_graph_has_the_simulators_mean_and_variance(h
     draw = draw_hardware(checkpoint, hardware, streams)
     seen = []
 
-    def watch(pre, _stairs, function):
-        seen.append(pre.detach().numpy())
-        return torch.sigmoid(pre) if function == "sigmoid" else torch.tanh(pre)
+    def watch(_gate, pre, values, _generator):
+        seen.append(pre.detach().numpy().copy())
+        values.zero_()
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(torch_network, "_convert", watch)
+        patch.setattr(torch_network.GateDraw, "fill", watch)
         network_of(checkpoint)(torch.from_numpy(x), draw, 0.0, torch.Generator().manual_seed(1))
     array = program_network(checkpoint, hardware, streams).layer.array
     rows = np.concatenate([x[:, 0], np.zeros((n, 8), np.float32)], axis=1)
@@ -227,9 +233,9 @@ def test_gradients_pass_straight_through_staircase_and_programming():
 
 
 def test_a_teacher_is_learned_from(tmp_path):
-    teacher = Trainer(config(epochs=20), data(), tmp_path / "teacher").run(lambda _: None)
+    teacher = trainer(config(epochs=20), tmp_path / "teacher").run(lambda _: None)
     path = str(tmp_path / "teacher" / "checkpoint.safetensors")
-    taught = Trainer(config(NOISY, epochs=6, teacher=path, teacher_weight=1.0), data(), tmp_path / "taught")
+    taught = trainer(config(NOISY, epochs=6, teacher=path, teacher_weight=1.0), tmp_path / "taught")
     checkpoint = taught.run(lambda _: None)  # with weight 1 the labels play no part
     assert checkpoint.metrics["selection_accuracy"] > 80.0
     assert checkpoint.config["training"]["teacher"] == "checkpoint.safetensors"
@@ -240,7 +246,7 @@ def test_a_teacher_is_learned_from(tmp_path):
 def test_a_teacher_of_another_normalisation_is_refused(tmp_path):
     save_checkpoint(replace(random_checkpoint(), classes=CLASSES), tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="features normalised as in the training"):
-        Trainer(config(teacher=str(tmp_path / "other.safetensors")), data(), tmp_path)
+        trainer(config(teacher=str(tmp_path / "other.safetensors")), tmp_path)
 
 
 def test_training_under_noise_pays_under_noise(tmp_path):
@@ -249,8 +255,8 @@ def test_training_under_noise_pays_under_noise(tmp_path):
     noisy = config(harsh, epochs=25)
     hardware = noisy.hardware("digital", "digital")
     trained = {
-        "float": Trainer(config(epochs=25), data(), tmp_path / "float").run(lambda _: None),
-        "noisy": Trainer(noisy, data(), tmp_path / "noisy").run(lambda _: None),
+        "float": trainer(config(epochs=25), tmp_path / "float").run(lambda _: None),
+        "noisy": trainer(noisy, tmp_path / "noisy").run(lambda _: None),
     }
     features, labels = toy_data(400, 2)
 
