@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.protocol import Work
 from memramp.crossbar import CrossbarConfig, ProgrammedArray, program_array
 from memramp.devices import load_preset
-from memramp.models.analog_lstm import ProgrammedNetwork, program_network
+from memramp.models.analog_network import ProgrammedNetwork, program_network
 from memramp.models.checkpoint import load_checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.peripherals import ActivationConfig, Converter, InputConfig, build_converter, quantise_inputs

@@ -19,6 +19,7 @@ from memramp.streams import check_counters
 FloatMatrix = NDArray[np.float32]
 
 _LARGEST_PART = 64  # samples of one part: their inputs stay in a cache beside a panel of weights
+_FEW_SAMPLES, _MANY_PANELS = 8, 32
 _REACH = 4.0  # standard deviations of partial sums that their converter covers by default
 
 
@@ -197,6 +198,17 @@ class ProgrammedArray:
         out = np.empty((len(x), self.shape[1]), np.float32)
         weights, noise = self.operands
         start, stop = rows
+        if len(x) <= _FEW_SAMPLES and len(weights) >= _MANY_PANELS:
+            # Too few samples to share out; the columns are. The sums, and so the bits, are the same.
+            over_parts(
+                lambda part: kernels.multiply_panels(x, weights, start, stop, part.start, part.stop, out),
+                len(weights),
+                1,
+            )
+            kernels.add_noise_batch(
+                x, powers, noise, start, stop, tile, np.uint64(key), int(step), int(first_sample), out
+            )
+            return out
 
         def read_part(part: slice) -> None:
             first = int(first_sample) + part.start

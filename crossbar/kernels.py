@@ -221,7 +221,7 @@ def _varied_deviations(
     for kind in range(2):
         if panels[kind].shape[0] > 0:
             _fill_power(x, powers, kind == 1, start, stop, power)
-            mac_rows(power, panels[kind], start, stop, found)
+            mac_rows(power, panels[kind], start, stop, 0, panels[kind].shape[0], found)
             for b in range(n):
                 for j in range(cols):
                     std[b, j] += found[b, j]
@@ -385,8 +385,25 @@ def read_rows(
     of the variance that `ReadNoise` gives at each output, independent between outputs: one draw an output stands for
     one a device, exactly.
     """
+    mac_rows(x, w, start, stop, 0, w.shape[0], out)
+    add_noise(x, powers, noise, start, stop, tile, key, step, first, out)
+
+
+@inline_kernel
+def add_noise(
+    x: Floats,
+    powers: Powers,
+    noise: Noise,
+    start: int,
+    stop: int,
+    tile: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    out: Floats,
+) -> None:
+    """Add all read noise of rows start..stop-1 to what they make of the samples, see `read_rows`."""
     purpose = PURPOSES * tile
-    mac_rows(x, w, start, stop, out)
     _add_gaussian(
         x, powers, noise.held_std, noise.white_std, noise.varied, start, stop, key, step, first, purpose + COLUMNS, out
     )
@@ -410,3 +427,26 @@ def read_batch(
 ) -> None:
     """Read on one core, see `read_rows`."""
     read_rows(x, powers, w, noise, start, stop, tile, key, step, first, out)
+
+
+@kernel
+def multiply_panels(x: Floats, w: Floats, start: int, stop: int, first: int, last: int, out: Floats) -> None:
+    """Multiply on one core by the panels first to last - 1, without noise, see `product_kernels.mac_rows`."""
+    mac_rows(x, w, start, stop, first, last, out)
+
+
+@kernel
+def add_noise_batch(
+    x: Floats,
+    powers: Powers,
+    noise: Noise,
+    start: int,
+    stop: int,
+    tile: int,
+    key: np.uint64,
+    step: int,
+    first: int,
+    out: Floats,
+) -> None:
+    """Add the read noise on one core, see `add_noise`."""
+    add_noise(x, powers, noise, start, stop, tile, key, step, first, out)

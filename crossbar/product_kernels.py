@@ -124,14 +124,15 @@ def _tile_of_one(_context: Any, x: Any, w: Any, out: Any, sample: Any, panel: An
 
 
 @inline_kernel
-def mac_rows(x: Floats, w: Floats, start: int, stop: int, out: Floats) -> None:
-    """Multiply by some of the rows: ``out[b, j] = sum_i x[b, i] w[i, j]``, i from start to stop - 1.
+def mac_rows(x: Floats, w: Floats, start: int, stop: int, first: int, last: int, out: Floats) -> None:
+    """Multiply by some of the rows and columns: ``out[b, j] = sum_i x[b, i] w[i, j]``, i from start to stop - 1.
 
-    x [n, rows]; w [panels, rows, WIDTH], see `panels_of`; out [n, cols].
+    x [n, rows]; w [panels, rows, WIDTH], see `panels_of`; out [n, cols], of which the columns of the panels first to
+    last - 1 are filled.
     """
     n = x.shape[0]
     several = n - n % SAMPLES
-    for panel in range(w.shape[0]):
+    for panel in range(first, last):
         for b in range(0, several, SAMPLES):
             _tile_of_several(x, w, out, b, panel, start, stop)
         for b in range(several, n):

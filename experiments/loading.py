@@ -52,7 +52,8 @@ class Point:
         InputError
             A preset that does not exist, or a device that is not completely described.
         """
-        hardware = self.config.hardware(self.config.model.tanh_c, self.config.model.readout)
+        model = self.config.model
+        hardware = self.config.hardware(model.tanh_c, model.readout, model.projection)
         if hardware is None:
             raise InputError(f"{self.where}: the key 'device' is missing")
         return hardware

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from memramp.errors import InputError
 from memramp.experiments.loading import Experiment, Point
-from memramp.models.analog_lstm import program_network
+from memramp.models.analog_network import program_network
 from memramp.models.checkpoint import Checkpoint, load_checkpoint
 from memramp.models.digital_twin import check_faults, check_measured
 from memramp.models.hardware import HardwareConfig

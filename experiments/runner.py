@@ -12,7 +12,7 @@ from memramp.experiments.preparation import PreparedPoint, prepare
 from memramp.experiments.results import Condition, Counts, PointSummary, ResultsFile, Row, summarise, to_json
 from memramp.files import write_atomically
 from memramp.jit import cache_folder
-from memramp.models.analog_lstm import confusion, program_network
+from memramp.models.analog_network import confusion, program_network
 from memramp.streams import Streams
 
 
@@ -151,7 +151,7 @@ def evaluate(prepared: Sequence[PreparedPoint], seed: int, chips: int) -> Iterat
         for chip in range(1, chips + 1):
             network = program_network(part.checkpoint, part.hardware, Streams(seed).child("chip", chip))
             counts = confusion(network.logits(part.data.features), part.data.labels)
-            yield Row(part.point.number, part.point.sweep, "chip", chip, counts, network.layer.bias_overflow)
+            yield Row(part.point.number, part.point.sweep, "chip", chip, counts, network.bias_overflow)
 
 
 def _digital(part: PreparedPoint, condition: Condition) -> Counts:

@@ -38,6 +38,9 @@ class ModelConfig(StrictModel):
     readout: Readout = "digital"
     """Dense read-out, see `memramp.models.hardware.HardwareConfig`."""
 
+    projection: Readout = "digital"
+    """Projection of an LSTM, see `memramp.models.hardware.HardwareConfig`."""
+
 
 class SweepConfig(StrictModel):
     """The ``sweep`` block: the experiment is run at each point of a grid."""

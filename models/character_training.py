@@ -14,7 +14,8 @@ from memramp.models.character_set import CharacterSet
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import NetworkSpec, stacked_spec
-from memramp.models.torch_network import HardwareDraw, States, TrainableNetwork, network_of
+from memramp.models.torch_draw import HardwareDraw
+from memramp.models.torch_network import States, TrainableNetwork, network_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_draw import draw_hardware
 from memramp.models.training_task import Distillation, Metric, Pass

@@ -41,7 +41,7 @@ from memramp.config import validate
 from memramp.errors import InputError
 from memramp.files import in_fixed_order, read_limited, write_atomically
 from memramp.models.float_network import dense, run_layer
-from memramp.models.spec import NetworkSpec, keyword_spec
+from memramp.models.spec import NetworkSpec, RecurrentSpec, keyword_spec
 from memramp.models.weights import CellWeights, DenseWeights
 
 FORMAT = "memramp-network"
@@ -116,6 +116,11 @@ class Checkpoint:
         """Return a layer's ``range_x``, ``range_h`` or ``clip``, None where the network was trained without."""
         tensor = self.tensors.get(f"{layer}.{key}")
         return None if tensor is None else float(tensor)
+
+    def units(self, layer: RecurrentSpec) -> tuple[float, float]:
+        """Return the input and the recurrent state that get the longest pulse of a layer."""
+        x, h = self.scalar(layer.name, "range_x"), self.scalar(layer.name, "range_h")
+        return (1.0 if x is None else x, 1.0 if h is None else h)
 
     def normalise(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the network's inputs, float32 [clips, steps, inputs], for features of that shape.

@@ -7,8 +7,10 @@ from memramp.crossbar import ProgrammedArray, WeightTable, array_from_readback, 
 from memramp.devices import Device, NoNoise
 from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint
+from memramp.models.gates import ConverterGroup, network_groups
 from memramp.models.hardware import HardwareConfig
-from memramp.models.weights import DenseWeights
+from memramp.models.network_arrays import network_arrays
+from memramp.models.spec import NetworkSpec, keyword_spec
 from memramp.peripherals import (
     CircuitConfig,
     Converter,
@@ -21,10 +23,11 @@ from memramp.peripherals import (
 )
 
 _ALIKE = 1e-2  # of a step or an LSB
-FUNCTIONS = ("sigmoid", "tanh")
 
 
-def network_ramp_table(hardware: HardwareConfig, tolerance: float | None = None) -> RampTable:
+def network_ramp_table(
+    hardware: HardwareConfig, tolerance: float | None = None, network: NetworkSpec | None = None
+) -> RampTable:
     """Return the programming table of a network's ramps.
 
     Parameters
@@ -33,15 +36,21 @@ def network_ramp_table(hardware: HardwareConfig, tolerance: float | None = None)
         Activation, the devices that the ramps were designed for, and those that will be written.
     tolerance : float or None
         Half the verify window; None: as `memramp.devices.tolerance.write_tolerance` says [uS].
+    network : NetworkSpec or None
+        The network; None: an LSTM.
 
     Raises
     ------
     InputError
-        The activation is no ramp, or it cannot be realised.
+        No gate has a ramp, or one cannot be realised.
     """
-    if hardware.activation.kind != "nladc":
+    designs = {
+        name: design_converter(activation, group.function, hardware.design_device)
+        for name, group in groups_of(network or keyword_spec(1, 1, 1), hardware).items()
+        if (activation := group.activation) is not None and activation.kind == "nladc"
+    }
+    if not designs:
         raise InputError(f"activation.kind is '{hardware.activation.kind}', which has no ramps; ramps need 'nladc'")
-    designs = {name: design_converter(hardware.activation, name, hardware.design_device) for name in FUNCTIONS}
     return ramp_table(designs, hardware.devices_of_ramp, tolerance=tolerance)
 
 
@@ -64,24 +73,17 @@ def network_weight_table(
     InputError
         The weights do not fit into the device's window.
     """
-    arrays: dict[str, NDArray[np.floating]] = {"lstm": checkpoint.lstm.stacked()}
-    if hardware.readout == "analog":
-        arrays["dense"] = readout_weights(checkpoint.dense, hardware)[0]
+    arrays = dict(network_arrays(checkpoint, hardware))
     return weight_table(arrays, hardware.crossbar, hardware.device, tolerance=tolerance)
 
 
-def readout_weights(weights: DenseWeights, hardware: HardwareConfig) -> tuple[NDArray[np.floating], float]:
-    """Return the weights that are written for an analog read-out and the factor that they were multiplied with.
-
-    Only the largest output counts, so the weights are scaled to fill the window: nothing is clipped.
-    """
-    stacked = weights.stacked()
-    factor = hardware.crossbar.w_clip / max(float(np.abs(stacked).max()), 1e-30)
-    return stacked * factor, factor
+def groups_of(network: NetworkSpec, hardware: HardwareConfig) -> dict[str, ConverterGroup]:
+    """Return the converters of a network's gates by name."""
+    return network_groups(network, hardware.activation, hardware.gates, hardware.tanh_c)
 
 
-def measured_converter(function: str, hardware: HardwareConfig) -> Converter | None:
-    """Return the converter of a measured ramp, None where ramps were not measured.
+def measured_converter(group: ConverterGroup, hardware: HardwareConfig) -> Converter | None:
+    """Return the converter of a group's measured ramp, None where ramps were not measured.
 
     Raises
     ------
@@ -91,11 +93,11 @@ def measured_converter(function: str, hardware: HardwareConfig) -> Converter | N
     measured = hardware.measured
     if measured is None or measured.ramp_table is None or measured.ramps is None:
         return None
-    _check_ramp(measured.ramp_table, function, hardware)
+    _check_ramp(measured.ramp_table, group, hardware)
     circuit = hardware.circuit
     conditions = hardware.environment.conditions("ramp", circuit.v_read, circuit.t_ramp, circuit.temperature)
     device = hardware.devices_of_ramp
-    return nladc(ramp_from_readback(measured.ramp_table, function, measured.ramps, device, conditions))
+    return nladc(ramp_from_readback(measured.ramp_table, group.name, measured.ramps, device, conditions))
 
 
 def measured_weights(
@@ -150,9 +152,7 @@ def check_faults(checkpoint: Checkpoint, hardware: HardwareConfig) -> None:
     """
     if hardware.faults is None:
         return
-    shapes = {"lstm": checkpoint.lstm.stacked().shape}
-    if hardware.readout == "analog":
-        shapes["dense"] = checkpoint.dense.stacked().shape
+    shapes = {name: matrix.shape for name, matrix in network_arrays(checkpoint, hardware)}
     hardware.faults.check_names(shapes)
     for name, (rows, cols) in shapes.items():
         hardware.faults.masks(name, (rows, cols), hardware.crossbar)
@@ -178,11 +178,10 @@ def check_measured(checkpoint: Checkpoint, hardware: HardwareConfig, chips: int)
     if hardware.measured is None:
         return
     _check_ageing(hardware)
-    for function in FUNCTIONS:
-        measured_converter(function, hardware)
-    measured_weights("lstm", hardware, checkpoint.lstm.stacked())
-    if hardware.readout == "analog":
-        measured_weights("dense", hardware, readout_weights(checkpoint.dense, hardware)[0])
+    for group in groups_of(checkpoint.network, hardware).values():
+        measured_converter(group, hardware)
+    for name, matrix in network_arrays(checkpoint, hardware):
+        measured_weights(name, hardware, matrix)
     if chips > 1 and not _varies(hardware):
         raise InputError(f"'chips' is {chips}, but with measured devices and without noise all are alike; take 1")
 
@@ -200,10 +199,11 @@ def _check_ageing(hardware: HardwareConfig) -> None:
         )
 
 
-def _check_ramp(table: RampTable, function: str, hardware: HardwareConfig) -> None:
+def _check_ramp(table: RampTable, group: ConverterGroup, hardware: HardwareConfig) -> None:
     assert hardware.measured is not None
     assert hardware.measured.config.ramps is not None
-    activation, device = hardware.activation, hardware.devices_of_ramp
+    activation, device, function = group.activation, hardware.devices_of_ramp, group.name
+    assert activation is not None
     where = str(hardware.measured.config.ramps.table)
     if activation.kind != "nladc":
         raise InputError(f"readback.ramps: activation.kind is '{activation.kind}', measured ramps need 'nladc'")
@@ -213,14 +213,14 @@ def _check_ramp(table: RampTable, function: str, hardware: HardwareConfig) -> No
         raise InputError(f"{where}: {error}") from None
     window = f"devices of {device.g_min:g}..{device.g_max:g} uS"
     for what, ours, theirs in (
-        ("the function", function, design.function.name),
+        ("the function", group.function, design.function.name),
         ("activation.bits", activation.bits, design.bits),
         ("activation.levels", activation.levels, design.levels.kind),
         ("the window", window, f"devices of {design.g_min:g}..{design.g_max:g} uS"),
     ):
         if ours != theirs:
             raise InputError(f"{where}: {what} of the ramp {function} is {theirs}, the configuration has {ours}")
-    wanted = design_converter(activation, function, hardware.design_device)
+    wanted = design_converter(activation, group.function, hardware.design_device)
     if not _alike(wanted, design):
         raise InputError(
             f"{where}: the ramp {function} has other thresholds or outputs than the configuration; "

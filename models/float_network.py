@@ -178,11 +178,11 @@ def _lstm_layer(weights: CellWeights) -> RecurrentSpec:
 
 
 def dense(x: NDArray[np.floating], weights: DenseWeights) -> Doubles:
-    """Return x W + b, [batch, outputs], in float64."""
+    """Return x W + b, [..., outputs], for x [..., inputs], in float64."""
     return product(x, weights.weight) + weights.bias
 
 
 def product(x: NDArray[np.floating], w: NDArray[np.floating]) -> Doubles:
     """Return x W in float64, not by BLAS, whose bits may depend on the number of threads."""
-    found: Doubles = np.einsum("br,rc->bc", x, w, dtype=np.float64)
+    found: Doubles = np.einsum("...r,rc->...c", x, w, dtype=np.float64)
     return found

@@ -1,12 +1,13 @@
 """The hardware that a network runs on: devices, array mapping, input drivers, converters."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, InstanceOf, model_validator
 
 from memramp.config import StrictModel
 from memramp.crossbar import ArrayFaults, CrossbarConfig, Reading
 from memramp.devices import Device
+from memramp.models.gates import Gate, GateConfig, StateConfig
 from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig
@@ -16,6 +17,17 @@ from memramp.peripherals.kernels import Coding
 
 StateTanh = Literal["digital", "nladc"]
 Readout = Literal["digital", "analog"]
+
+
+class LinearAdcConfig(StrictModel):
+    """The ``linear_adc`` block: uniform converters of sums that no activation function follows at once."""
+
+    bits: Annotated[int, Field(strict=True, ge=2, le=12)] = 8
+    """Resolution."""
+
+    range: Annotated[float, Field(strict=True, ge=1e-6, le=1e6)] | None = None
+    """Sum of the largest code; larger ones are clipped. None: four standard deviations of the sums of inputs that are
+    independent and uniform in -1..1, for the widest column of the array; our choice [pre-activation]."""
 
 
 class HardwareConfig(StrictModel):
@@ -47,6 +59,18 @@ class HardwareConfig(StrictModel):
 
     readout: Readout = "digital"
     """Dense read-out: in floating point, or in an array of its own whose largest output wins (ideal comparison)."""
+
+    gates: dict[Gate, GateConfig] = Field(default_factory=dict)
+    """Departures of single gates from `activation`."""
+
+    state: StateConfig = StateConfig()
+    """Register of the cell state."""
+
+    projection: Readout = "digital"
+    """Projection of an LSTM: in floating point, or in an array of its own whose sums are converted by `linear_adc`."""
+
+    linear_adc: LinearAdcConfig = LinearAdcConfig()
+    """Converters of an analog projection, and of both halves of a GRU's candidate."""
 
     measured: InstanceOf[MeasuredNetwork] | None = Field(default=None, exclude=True)
     """Measured devices in place of programmed ones, see `memramp.models.measured_network`."""

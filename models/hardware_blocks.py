@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
 from memramp.crossbar import CrossbarConfig, load_array_faults
 from memramp.devices import DeviceConfig, resolve_device
-from memramp.models.hardware import HardwareConfig, Readout, StateTanh
+from memramp.models.gates import Gate, GateConfig, StateConfig
+from memramp.models.hardware import HardwareConfig, LinearAdcConfig, Readout, StateTanh
 from memramp.models.measured_network import ReadbackConfig
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig
@@ -30,6 +31,15 @@ class HardwareBlocks(StrictModel):
     circuit: CircuitConfig = CircuitConfig()
     environment: EnvironmentConfig = EnvironmentConfig()
 
+    gates: dict[Gate, GateConfig] = Field(default_factory=dict)
+    """Departures of single gates from `activation`, e.g. ``gates: {o: {bits: 4}}``."""
+
+    state: StateConfig = StateConfig()
+    """Register of the cell state of LSTMs."""
+
+    linear_adc: LinearAdcConfig = LinearAdcConfig()
+    """Converters of analog projections and of the halves of a GRU's candidate."""
+
     readback: ReadbackConfig | None = None
     """Measured devices in place of programmed ones."""
 
@@ -44,7 +54,9 @@ class HardwareBlocks(StrictModel):
         self.environment.factors(self.circuit.v_read, self.circuit.temperature)
         return self
 
-    def hardware(self, tanh_c: StateTanh, readout: Readout) -> HardwareConfig | None:
+    def hardware(
+        self, tanh_c: StateTanh, readout: Readout, projection: Readout = "digital"
+    ) -> HardwareConfig | None:
         """Return the hardware that the blocks describe, None without a device.
 
         Raises
@@ -69,6 +81,10 @@ class HardwareBlocks(StrictModel):
             environment=self.environment,
             tanh_c=tanh_c,
             readout=readout,
+            projection=projection,
+            gates=self.gates,
+            state=self.state,
+            linear_adc=self.linear_adc,
             faults=None if self.faults is None else load_array_faults(self.faults),
             measured=None if self.readback is None else self.readback.load(),
         )

@@ -2,7 +2,7 @@
 
 Samples are independent and their noise is keyed by (key; block, step, sample, purpose), see `memramp.normals`, so the
 bits do not depend on the number of threads nor on how a batch is split. The readable reference is
-`memramp.models.analog_lstm.AnalogLstm.stepwise`.
+`memramp.models.analog_network.AnalogLstm.stepwise`.
 """
 
 

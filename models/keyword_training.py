@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memramp.errors import InputError
-from memramp.models.analog_lstm import accuracy, program_network
+from memramp.models.analog_network import accuracy, program_network
 from memramp.models.checkpoint import NORMALISATION, Checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import NetworkSpec, stacked_spec

@@ -61,7 +61,14 @@ class SequenceRules:
     noise: Callable[[Tensor, Tensor, int], None] | None = None
     """``noise(pre, rows, t)`` adds the read noise of a step to pre-activations."""
 
+    project: Callable[[Tensor, Tensor], None] | None = None
+    """``project(h, rows)`` makes of projected states what an array for the projection does; None: they are digital."""
+
     workspace: "Workspace" = field(default_factory=lambda: Workspace())
+
+    def projected(self, m: Tensor) -> Tensor:
+        """Return what the rows of the projection get of o tanh(c), which lies within -1..1."""
+        return m if self.project is None or self.driver is None else self.driver(m, m.new_ones(()))
 
 
 class Workspace:
@@ -132,7 +139,13 @@ class LstmSequence(torch.autograd.Function):
             torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
             rules.activation.state(cells[t + 1], t, tanhs[t])
             h = states[t]
-            torch.mul(o, tanhs[t], out=h) if outer is None else h.copy_(_product(o * tanhs[t], outer))
+            if outer is None:
+                torch.mul(o, tanhs[t], out=h)
+            else:
+                m = rules.projected(o * tanhs[t])
+                h.copy_(_product(m, outer))
+                if rules.project is not None:
+                    rules.project(h, m)
         ctx.rules, ctx.first = rules, first
         ctx.save_for_backward(x, weight_x, weight_h, projection, unit, slopes, gates, cells, tanhs, states, rows)
         return states, states[-1].clone(), cells[-1].clone()
@@ -175,7 +188,7 @@ class LstmSequence(torch.autograd.Function):
         d_x = product(flat, weight_x.T, low).view_as(x) if ctx.needs_input_grad[0] else None
         d_projection = None
         if d_projected is not None:
-            m = gates[:, :, 3 * (gates.shape[2] // 4) :] * tanhs
+            m = rules.projected(gates[:, :, 3 * (gates.shape[2] // 4) :] * tanhs)
             d_projection = product(m.flatten(0, 1).T, d_projected.flatten(0, 1), low)
         return d_x, d_h, dc, d_weight_x, d_weight_h, flat.sum(0), d_projection, d_unit, None
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from memramp.models.hardware import HardwareConfig
-from memramp.models.torch_network import HardwareDraw, TrainableNetwork, network_of
+from memramp.models.torch_draw import HardwareDraw
+from memramp.models.torch_network import TrainableNetwork, network_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_draw import draw_hardware
 from memramp.models.training_state import TrainingState, load_state, save_state
@@ -81,7 +82,7 @@ class Trainer:
         torch.set_num_threads(settings.threads)
         numba.set_num_threads(min(settings.threads, numba.get_num_threads()))
         self.streams = Streams(self.config.seed)
-        self.hardware = self.config.hardware(model.tanh_c, model.readout)
+        self.hardware = self.config.hardware(model.tanh_c, model.readout, model.project)
         self.network = TrainableNetwork(self.task.spec, low_precision=settings.low_precision)
         self.network.initialise(torch_generator(self.streams, "initial"))
         if model.init is not None:

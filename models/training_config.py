@@ -64,6 +64,8 @@ class TrainedModel(StrictModel):
     """See `memramp.models.hardware.HardwareConfig`."""
 
     readout: Readout = "digital"
+    project: Readout = "digital"
+    """Projection of an LSTM, see `memramp.models.hardware.HardwareConfig.projection`."""
 
 
 class TrainingSettings(StrictModel):

@@ -1,15 +1,21 @@
 """One draw of the hardware for the training graph, made by the simulator's own programming functions."""
 
+from collections.abc import Iterator
+from itertools import groupby
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from memramp.crossbar import ProgrammedArray
 from memramp.errors import InputError
-from memramp.models.analog_lstm import direction_streams, program_converter, program_gates, program_readout
+from memramp.models.analog_cell import AnalogCell
+from memramp.models.analog_network import direction_streams, program_cell, program_readout
 from memramp.models.checkpoint import Checkpoint
+from memramp.models.gates import ConverterGroup
 from memramp.models.hardware import HardwareConfig
-from memramp.models.spec import RecurrentSpec
-from memramp.models.torch_network import CellDraw, ColumnDraw, GateDraw, HardwareDraw, Staircase, powers_of
+from memramp.models.spec import GATES
+from memramp.models.torch_draw import ArrayDraw, CellDraw, ColumnDraw, GateDraw, HardwareDraw, Staircase, powers_of
 from memramp.peripherals import Converter
 from memramp.streams import Streams
 
@@ -33,52 +39,73 @@ def draw_hardware(checkpoint: Checkpoint, hardware: HardwareConfig, streams: Str
     """
     _check_trainable(hardware)
     cells = {
-        name: _draw_cell(layer, name, checkpoint, hardware, direction_streams(streams, checkpoint.network, name))
-        for layer, name in checkpoint.network.directions()
+        name: _draw_cell(program_cell(checkpoint, layer, name, hardware, direction_streams(streams, network, name)))
+        for network in (checkpoint.network,)
+        for layer, name in network.directions()
     }
     readout = None
     if hardware.readout == "analog":
         programmed, scale = program_readout(checkpoint.dense, hardware, streams)
         readout = torch.from_numpy(programmed.w_eff / np.float32(scale))
-    return HardwareDraw(cells, readout, hardware.input.levels, hardware.input.range)
-
-
-def _draw_cell(
-    layer: RecurrentSpec, name: str, checkpoint: Checkpoint, hardware: HardwareConfig, streams: Streams
-) -> CellDraw:
-    array = program_gates(checkpoint.cells[name], hardware, streams)
-    if array.partial is not None:
-        raise InputError("training knows no sums that are joined in digital ('tile.tall'), where no ramp is used")
-    sigmoid, tanh = (program_converter(function, hardware, streams, array) for function in ("sigmoid", "tanh"))
-    hidden = layer.hidden
-    stairs = {
-        "sigmoid": _staircase(sigmoid, streams.key("sigmoid", "read")),
-        "tanh": _staircase(tanh, streams.key("tanh", "read")),
-    }
-
-    def gate(first: int, last: int, function: str, converter: Converter, column: int) -> GateDraw:
-        width = (last - first) * hidden
-        errors = _columns(converter, converter.offset[column * hidden : column * hidden + width])
-        return GateDraw(slice(first * hidden, last * hidden), function, stairs[function], errors)
-
-    state = None
-    if hardware.tanh_c != "digital":
-        drawn = _staircase(tanh, streams.key("tanh", "read", "state"))
-        state = GateDraw(slice(None), "tanh", drawn, _columns(tanh, tanh.offset[hidden:]))
-    return CellDraw(
-        weights=torch.from_numpy(array.w_eff),
-        gates=(gate(0, 2, "sigmoid", sigmoid, 0), gate(2, 3, "tanh", tanh, 0), gate(3, 4, "sigmoid", sigmoid, 2)),
-        state=state,
-        read_var=_variance(array.held_variance),
-        read_white=_variance(array.white_variance),
-        powers=powers_of(hardware.coding),
-    )
+    return HardwareDraw(cells, readout, hardware.input.levels, hardware.input.range, hardware.state)
 
 
 def _check_trainable(hardware: HardwareConfig) -> None:
     coding = hardware.coding
     if coding is not None and coding.curve.size:
         raise InputError("training knows no inputs by voltage on devices with a nonlinear I-V curve ('input.coding')")
+
+
+def _draw_cell(cell: AnalogCell) -> CellDraw:
+    if cell.array.partial is not None:
+        raise InputError("training knows no sums that are joined in digital ('tile.tall'), where no ramp is used")
+    gates = tuple(_gate_draws(cell))
+    state = None
+    if cell.layer.kind == "lstm" and cell.hardware.tanh_c == "nladc":
+        group = next(group for group in cell.groups if "c" in group.gates)
+        column = cell.hidden * group.gates.index("c")
+        state = _gate_draw(cell, group, slice(None), "state", column, cell.hidden)
+    linear = {
+        name: GateDraw(slice(None), "identity", _staircase(cell.converters[name], np.uint64(0)))
+        for name in ("candidate_x", "candidate_h", "projection")
+        if name in cell.converters
+    }
+    arrays = {name: _array_draw(array, cell.hardware) for name, array in cell.arrays.items()}
+    return CellDraw(arrays, gates, state, linear, cell.units)
+
+
+def _array_draw(array: ProgrammedArray, hardware: HardwareConfig) -> ArrayDraw:
+    return ArrayDraw(
+        weights=torch.from_numpy(array.w_eff),
+        read_var=_variance(array.held_variance),
+        read_white=_variance(array.white_variance),
+        powers=powers_of(hardware.coding),
+    )
+
+
+def _gate_draws(cell: AnalogCell) -> Iterator[GateDraw]:
+    """Yield the converters of adjacent gates; one ramp's read noise is one draw for all its gates."""
+    groups = {gate: group for group in cell.groups for gate in group.gates}
+    names = [gate for gate in GATES[cell.layer.kind] if gate in groups]
+    for _, run in groupby(names, key=lambda gate: groups[gate].name):
+        gates = list(run)
+        group, first = groups[gates[0]], names.index(gates[0])
+        columns = slice(first * cell.hidden, (first + len(gates)) * cell.hidden)
+        if gates == ["n"]:  # a read of its own, see `memramp.models.analog_cell`
+            columns = slice(0, cell.hidden)
+        start = cell.hidden * group.gates.index(gates[0])
+        yield _gate_draw(cell, group, columns, "", start, len(gates) * cell.hidden)
+
+
+def _gate_draw(
+    cell: AnalogCell, group: ConverterGroup, columns: slice, purpose: str, first: int, width: int
+) -> GateDraw:
+    if group.activation is None:
+        return GateDraw(columns, group.function, None)
+    converter = cell.converters[group.name]
+    key = cell.streams.key(group.name, "read", *([purpose] if purpose else []))
+    errors = _columns(converter, converter.offset[first : first + width])
+    return GateDraw(columns, group.function, _staircase(converter, key), errors)
 
 
 def _variance(values: NDArray[np.float32]) -> torch.Tensor | None:

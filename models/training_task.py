@@ -12,7 +12,8 @@ from torch import Tensor
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import NetworkSpec
-from memramp.models.torch_network import HardwareDraw, TrainableNetwork
+from memramp.models.torch_draw import HardwareDraw
+from memramp.models.torch_network import TrainableNetwork
 from memramp.streams import Streams
 
 

@@ -17,7 +17,7 @@ WIDTH, SAMPLES = product_kernels.WIDTH, product_kernels.SAMPLES
 
 @kernel
 def _product(x, w, start, stop, out):
-    product_kernels.mac_rows(x, w, start, stop, out)
+    product_kernels.mac_rows(x, w, start, stop, 0, w.shape[0], out)
 
 
 # Batches, rows and columns that leave every kind of remainder; several panels.

@@ -13,7 +13,7 @@ sys.path.insert(0, "tests/models")
 import numpy as np
 from networks import HARDWARE, random_checkpoint, random_features
 from memramp.crossbar.product_kernels import WIDTH
-from memramp.models.analog_lstm import program_network
+from memramp.models.analog_network import program_network
 from memramp.streams import Streams
 checkpoint = random_checkpoint()
 states = program_network(checkpoint, HARDWARE["mechanisms of noise"], Streams(3)).layer.run(

@@ -7,6 +7,7 @@ from memramp.crossbar import CrossbarConfig
 from memramp.devices import ConstantNoise, Device, ProportionalNoise, load_preset, resolve_device
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.spec import NetworkSpec, stacked_spec
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.environment import EnvironmentConfig
 
@@ -102,6 +103,43 @@ def random_checkpoint(inputs: int = 6, hidden: int = 8, classes: int = 4, seed: 
         "dense.bias": draw(classes),
     }
     return Checkpoint(tensors, tuple(f"class {i}" for i in range(classes)), {"seed": seed}, {"accuracy": 12.5})
+
+
+NETWORKS = {
+    "lstm": stacked_spec("lstm", 6, (8,), 4),
+    "lstm with a projection": stacked_spec("lstm", 6, (8,), 4, projection=5),
+    "stacked lstm": stacked_spec("lstm", 6, (8, 7), 4),
+    "bidirectional lstm": stacked_spec("lstm", 6, (8, 5), 4, bidirectional=True),
+    "lstm that reads all steps": stacked_spec("lstm", 6, (8,), 4, read="all"),
+    "gru": stacked_spec("gru", 6, (8,), 4),
+    "gru with the reset before": NetworkSpec.model_validate(
+        {
+            "layers": [
+                {"kind": "gru", "name": "gru", "inputs": 6, "hidden": 8, "reset": "before"},
+                {"kind": "dense", "inputs": 8, "outputs": 4},
+            ]
+        }
+    ),
+    "bidirectional gru": stacked_spec("gru", 6, (5, 8), 4, bidirectional=True),
+    "rnn": stacked_spec("rnn", 6, (8,), 4),
+    "rnn with relu": NetworkSpec.model_validate(
+        {
+            "layers": [
+                {"kind": "rnn", "name": "rnn", "inputs": 6, "hidden": 8, "nonlinearity": "relu"},
+                {"kind": "dense", "inputs": 8, "outputs": 4},
+            ]
+        }
+    ),
+}
+
+
+def random_network(name: str, seed: int = 0, **scalars: float) -> Checkpoint:
+    """A checkpoint of one of `NETWORKS`; `scalars` are the units of its layers."""
+    spec, rng = NETWORKS[name], np.random.default_rng(seed)
+    tensors = {key: rng.normal(0.0, 0.4, shape).astype(np.float32) for key, shape in spec.shapes().items()}
+    for layer in spec.recurrent:
+        tensors |= {f"{layer.name}.{key}": np.array(value, np.float32) for key, value in scalars.items()}
+    return Checkpoint(tensors, tuple("abcd"), spec=spec)
 
 
 def random_features(n: int, steps: int = 7, inputs: int = 6, seed: int = 1) -> np.ndarray:

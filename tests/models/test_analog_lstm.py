@@ -6,7 +6,7 @@ from networks import FLUCTUATING, HARDWARE, IDEAL, NOISY, crossbar, random_check
 from memramp.config import validate
 from memramp.devices import resolve_device
 from memramp.errors import InputError
-from memramp.models.analog_lstm import accuracy, confusion, program_converter, program_network
+from memramp.models.analog_network import accuracy, confusion, program_network
 from memramp.models.float_network import lstm
 from memramp.models.hardware import HardwareConfig
 from memramp.models.hardware_blocks import HardwareBlocks
@@ -211,8 +211,7 @@ def test_the_ideal_twin_keeps_the_ramps_that_were_designed_for_the_real_devices(
     assert real.ideal().design_device == real.device
     assert real.ideal().ideal().design_device == real.device
     wanted = design_converter(real.activation, "tanh", real.device)
-    array = program_network(random_checkpoint(), real.ideal(), Streams(1)).layer.array
-    converter = program_converter("tanh", real.ideal(), Streams(1), array)
+    converter = program_network(random_checkpoint(), real.ideal(), Streams(1)).layer.tanh
     assert (converter.base == wanted.thresholds.astype(np.float32)).all()
 
 

@@ -19,7 +19,7 @@ class Count(event.Listener):
 event.register("numba:compile", Count())
 
 from networks import HARDWARE, random_checkpoint, random_features
-from memramp.models.analog_lstm import program_network
+from memramp.models.analog_network import program_network
 from memramp.streams import Streams
 
 network = program_network(random_checkpoint(), HARDWARE["analog read-out"], Streams(1))

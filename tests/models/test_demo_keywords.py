@@ -12,7 +12,7 @@ import pytest
 from safetensors import safe_open
 
 import memramp.models
-from memramp.models.analog_lstm import accuracy
+from memramp.models.analog_network import accuracy
 from memramp.models.checkpoint import load_checkpoint
 from memramp.models.demo_keywords import load_demo_keywords
 from memramp.models.speech_commands import LABELS, SILENCE

@@ -5,7 +5,7 @@ from networks import IDEAL, NOISY, random_checkpoint, random_features
 from memramp.config import validate
 from memramp.crossbar import save_weight_table, write_weight_readback
 from memramp.errors import InputError
-from memramp.models.analog_lstm import program_network
+from memramp.models.analog_network import program_network
 from memramp.models.digital_twin import check_measured, network_ramp_table, network_weight_table
 from memramp.models.hardware import HardwareConfig
 from memramp.models.hardware_blocks import HardwareBlocks

@@ -11,7 +11,7 @@ from memramp.crossbar import CrossbarConfig, load_array_faults, map_weights, pro
 from memramp.devices import Device, program, resolve_device
 from memramp.devices.iv import SinhCurve
 from memramp.errors import InputError
-from memramp.models.analog_lstm import program_network
+from memramp.models.analog_network import program_network
 from memramp.models.hardware import HardwareConfig
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from memramp.devices import ConstantNoise, NoNoise, load_preset
-from memramp.models.analog_lstm import accuracy, program_network
+from memramp.models.analog_network import accuracy, program_network
 from memramp.models.checkpoint import load_checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.models.keyword_data import TaskConfig, load_keyword_set

@@ -10,7 +10,7 @@ from memramp.devices import ConstantNoise, Device, load_preset, program, resolve
 from memramp.devices.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from memramp.devices.fluctuation import ReadConditions
 from memramp.errors import InputError
-from memramp.models.analog_lstm import program_network
+from memramp.models.analog_network import program_network
 from memramp.models.checkpoint import load_checkpoint
 from memramp.models.hardware import HardwareConfig
 from memramp.peripherals import ActivationConfig, build_converter, design_ramp, load_table, ramp_table, save_table
