@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-_COUNTER_LIMIT = 2**32  # counters of the random numbers in kernels have 32 bits
+COUNTER_LIMIT = 2**32  # counters of the random numbers in kernels have 32 bits
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,6 @@ def check_counters(first_sample: int, samples: int, *others: int) -> None:
         A counter is negative or too large.
     """
     last = first_sample + max(samples - 1, 0)
-    if not (first_sample >= 0 and last < _COUNTER_LIMIT and all(0 <= other < _COUNTER_LIMIT for other in others)):
+    if not (first_sample >= 0 and last < COUNTER_LIMIT and all(0 <= other < COUNTER_LIMIT for other in others)):
         found = f"samples {first_sample}..{last}, {', '.join(map(str, others))}"
         raise ValueError(f"sample numbers, steps and purposes lie in 0..2**32 - 1, found {found}")
