@@ -10,9 +10,9 @@ from memramp.devices import Device
 from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.driver_kernels import Coding
 from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.input_driver import coding_of
-from memramp.peripherals.kernels import Coding
 
 StateTanh = Literal["digital", "nladc"]
 Readout = Literal["digital", "analog"]

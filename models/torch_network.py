@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from memramp.models.checkpoint import Checkpoint
 from memramp.parallel import over_parts
-from memramp.peripherals.kernels import Coding, convert_batch_static
+from memramp.peripherals.driver_kernels import Coding
+from memramp.peripherals.kernels import convert_batch_static
 
 Power = Callable[[Tensor], Tensor]
 _LEAST_PART = 16  # samples that are worth a thread
@@ -109,7 +110,7 @@ class HardwareDraw:
 def powers_of(coding: Coding | None) -> tuple[Power, Power]:
     """Return what the variances of held and of white noise are multiplied with, for inputs as drivers apply them.
 
-    The simulator's are in `memramp.peripherals.kernels.encode`.
+    The simulator's are in `memramp.peripherals.driver_kernels.encode`.
     """
     if coding is None:
         return torch.square, torch.abs
