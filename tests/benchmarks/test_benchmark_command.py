@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import cold_start
 from benchmarks.__main__ import load_results
 from benchmarks.cases import CASES
 from benchmarks.docs import PLACE, TEMPLATE, page
@@ -126,6 +128,33 @@ def test_the_peers_scripts_import_neither_the_peer_nor_memramp(script):
     imported = done.stdout.split()
     assert "benchmarks" in imported
     assert not {*imported} & MODULES.keys()
+
+
+def test_the_cache_of_a_cold_start_goes_with_the_work(monkeypatch):
+    caches = []
+
+    def child(_what, cache):
+        cache.mkdir(exist_ok=True)
+        caches.append(cache)
+        return {"compiled": 0}
+
+    monkeypatch.setattr(cold_start, "child", child)
+    work = cold_start.cold_start("normals", filled=False)
+    work()
+    assert caches[0].is_dir()
+    del work
+    assert not caches[0].exists()
+
+
+def test_a_cold_start_whose_command_fails_half_way_is_no_result(monkeypatch):
+    def fail_after_a_while(arguments=None):
+        Path((arguments or sys.argv)[-1]).mkdir()
+        return 1
+
+    monkeypatch.setattr("memramp.experiments.cli.main", fail_after_a_while)
+    monkeypatch.setattr(sys, "argv", [])
+    with pytest.raises(RuntimeError, match="ramp_calibration\\.yaml' failed"):
+        cold_start._command("ramps")
 
 
 def full(results):
