@@ -114,8 +114,6 @@ def terminal(results: Results) -> Iterable[str]:
         yield from _aligned([HEAD, *case_rows(case)])
         yield from (f"  {line}" for line in values_text(case))
         yield from (f"  {verdict_text(verdict)}" for verdict in case["bars"])
-    for case in results["unavailable"]:
-        yield f"\n{case['name']}: not in this version, {case['why']}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

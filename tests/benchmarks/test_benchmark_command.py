@@ -160,7 +160,6 @@ def test_a_cold_start_whose_command_fails_half_way_is_no_result(monkeypatch):
 def full(results):
     """Return results as a full run writes them, with a bar that is met, one that is not, and one not judged."""
     content = json.loads(results.read_text()) | {"quick": False}
-    content["unavailable"] = [{"name": "wires_64", "why": "no wires"}]
     at = {"threads": 1, "limit": 3.0}
     bars = [
         at | {"text": "at most 3 x", "unit": " x", "ratio": 2.0, "ratio_of_best": 1.9, "met": True},
@@ -180,7 +179,6 @@ def test_the_page_holds_the_cases_and_tells_what_is_not_there(results, tmp_path)
     assert "| ramp_yield | at most 3 x | 1 | 2 x | 1.9 x | met |" in text
     assert "| ramp_yield | within 1e-9 | 1 | 1e-08 |  | **not met** |" in text
     assert "| ramp_yield | at least 5 x | 1 | aihwkit is not installed |  | not judged |" in text
-    assert "*wires_64: no wires.*" in text
     assert "*noisy_product: not measured in this run.*" in text
 
 
