@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.limits import LIMITS
 from benchmarks.machine import describe_machine
-from benchmarks.report import threads_text
+from benchmarks.report import Results, threads_text
 from benchmarks.table import Bar, Case, Contender, Sizes
 from benchmarks.workers import Worker, WorkerError, Workers
 
@@ -20,9 +20,6 @@ _PAUSE = 0.02
 
 _MOST, _LEAST = 10, 0.05
 """Repetitions of a turn: so many, or for so many seconds, at least one."""
-
-Results = dict[str, Any]
-"""What is written as JSON; plain dicts, lists, numbers and texts."""
 
 Note = Callable[[str], None]
 

@@ -116,6 +116,12 @@ def test_a_peer_that_is_not_installed_is_named(results):
     assert "not installed: aihwkit (No module named 'aihwkit')" in list(terminal(content))
 
 
+def test_a_machine_that_tells_no_load_is_shown_without(results):
+    content = json.loads(results.read_text())
+    content["machine"] |= {"load": None, "memory_gb": 8}
+    assert next(iter(terminal(content))).endswith(" cores, 8 GB")
+
+
 @pytest.mark.parametrize(("value", "text"), [(1.5, "1.5 s"), (0.0123, "12.3 ms"), (4e-6, "4 us"), (2000.0, "2,000 s")])
 def test_times_have_fitting_units(value, text):
     assert seconds(value) == text
