@@ -111,7 +111,7 @@ def test_states_of_neurosim_are_imported(command, tmp_path):
         (["device", "import", "measured.csv", "--unit", "F", "--out", "my.yaml"], "expected S, mS, uS or nS"),
         (["device", "plot", "nope", "--out", "fig.png"], "error: unknown device preset 'nope'"),
         (["device", "plot", "nope.yaml", "--out", "fig.png"], "error: nope.yaml: no such file"),
-        (["ramp", "design", "sigmoid", "--bits", "4", "--device", "nope.yaml"], "error: --device: nope.yaml: no such file"),
+        (["ramp", "design", "relu", "--bits", "4", "--device", "no.yaml"], "error: --device: no.yaml: no such file"),
         (["device", "plot", "readc_taox", "--out", "fig.svg"], "must end in .png"),
         (["device"], ""),
     ],
