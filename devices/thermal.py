@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from scipy import constants
 
 from memramp.config import StrictModel
-from memramp.devices.constants import BOLTZMANN_EV
 from memramp.errors import InputError
 from memramp.quantities import ElectronVolts, Kelvin
+
+BOLTZMANN_EV = constants.k / constants.e
+"""Boltzmann constant [eV/K]."""
 
 _COLDEST = 1.0  # K; below, exponentials of any use leave what a float can hold
 

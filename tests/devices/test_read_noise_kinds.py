@@ -5,10 +5,8 @@ import pytest
 
 from memramp.config import validate
 from memramp.devices import Device, ReadConditions
-from memramp.devices.constants import BOLTZMANN, BOLTZMANN_EV, ELEMENTARY_CHARGE
 from memramp.devices.fluctuation import Fluctuation, Telegraph, held_only
 from memramp.errors import InputError
-from memramp.peripherals import circuit
 
 G = np.array([[0.0, 1.0, 25.0], [50.0, 75.0, 150.0]])
 
@@ -16,13 +14,6 @@ G = np.array([[0.0, 1.0, 25.0], [50.0, 75.0, 150.0]])
 def noise(kind, g_max=150.0, **keys):
     block = {"kind": kind, **keys}
     return validate(Device, {"g_min": 0, "g_max": g_max, "read_noise": block}, "device").read_noise
-
-
-def test_constants_are_those_of_the_si():
-    assert ELEMENTARY_CHARGE == 1.602176634e-19
-    assert BOLTZMANN == 1.380649e-23
-    assert pytest.approx(8.617333262e-5, rel=1e-9) == BOLTZMANN_EV
-    assert circuit.BOLTZMANN is BOLTZMANN  # one place
 
 
 def test_thermal_noise_is_that_of_johnson_and_nyquist():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import constants
 
 from memramp.config import parse_yaml, validate
 from memramp.devices import Device, ReadConditions
-from memramp.devices.constants import BOLTZMANN, ELEMENTARY_CHARGE
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "read_noise_and_drift.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -35,5 +35,5 @@ def test_numbers_of_the_page():
         wide, narrow = (noisy.read_noise.fluctuation(75.0, ReadConditions(t_pulse=t)).white for t in (32e-9, 1e-9))
         assert wide == pytest.approx(expected, abs=5e-4)
         assert narrow / wide == pytest.approx(5.7, abs=0.05)
-    x = ELEMENTARY_CHARGE * 0.2 / (2 * BOLTZMANN * 300.0)
+    x = constants.e * 0.2 / (2 * constants.k * 300.0)
     assert (1.0 + 1.0 / x) - 1.0 / np.tanh(x) == pytest.approx(0.26, abs=0.005)
