@@ -269,17 +269,5 @@ class SumNoise(_Noise):
         return self.model_copy(update={"of": tuple(part.bound(g_max) for part in self.of)})
 
 
-ReadNoise = Annotated[
-    NoNoise
-    | ConstantNoise
-    | ProportionalNoise
-    | PolynomialNoise
-    | ThermalNoise
-    | ShotNoise
-    | FlickerNoise
-    | AccumulatedFlickerNoise
-    | TelegraphNoise
-    | SumNoise,
-    Field(discriminator="kind"),
-]
+ReadNoise = Annotated[_Single | SumNoise, Field(discriminator="kind")]
 """Fluctuation of a read conductance, independent between devices and between reads."""

@@ -178,6 +178,7 @@ def test_a_device_with_two_traps_has_the_variances_of_both():
     [
         ({"kind": "thermal", "bandwidth": 0}, r"bandwidth"),
         ({"kind": "thermal", "bandwidth": "1 V"}, r"unit Hz"),
+        ({"kind": "shot", "fanoo": 1}, r"unknown key .*fanoo' \(did you mean 'fano'\?\)"),
         ({"kind": "shot", "fano": 2}, r"fano.*less than or equal to 1"),
         ({"kind": "flicker", "amplitude": 1e-3, "f_low": 10, "f_high": 1}, r"f_low must lie below f_high, found 10 Hz"),
         ({"kind": "flicker", "amplitude": -1, "f_low": 10}, r"amplitude"),
