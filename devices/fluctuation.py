@@ -84,6 +84,12 @@ class Fluctuation:
     telegraph: Telegraph | None = None
     """Two-state devices; None: none."""
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing fluctuates."""
+        toggling = self.telegraph is not None and bool(self.telegraph.delta.any())
+        return not (toggling or self.held.any() or self.white.any())
+
     def joined(self, other: "Fluctuation") -> "Fluctuation":
         """Return the fluctuation of two independent ones together."""
         parts = [part for part in (self.telegraph, other.telegraph) if part is not None]
