@@ -1,6 +1,6 @@
 """The table of cases: it feeds ``python -m benchmarks``, the tests and the page docs/performance.md."""
 
-from benchmarks import checks, wire_cases
+from benchmarks import checks
 from benchmarks.arrays import PART
 from benchmarks.table import Bar, Case, Contender
 
@@ -160,7 +160,6 @@ def _wires(size: int) -> Case:
         unit="solutions",
         one_thread=True,
         rounds=5,
-        available=wire_cases.available,
     )
 
 
@@ -175,7 +174,6 @@ _WIRES_FOLD = Case(
     items=lambda _: 1,
     unit="matrices",
     rounds=5,
-    available=wire_cases.available,
 )
 
 _WIRES_LARGE = Case(
@@ -189,7 +187,6 @@ _WIRES_LARGE = Case(
     unit="solutions",
     one_thread=True,
     rounds=5,
-    available=wire_cases.available,
 )
 
 CASES = (

@@ -3,25 +3,23 @@
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.report import HEAD, case_rows, limit_rows, threads_text, values_text, verdict_cells
+from benchmarks.report import HEAD, Results, case_rows, limit_rows, threads_text, values_text, verdict_cells
 from memramp.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("performance.template.md")
 
 PLACE = re.compile(r"\{\{(\w+)(?: (\w+))?\}\}")
+"""Place of the template for a part of the page, such as ``{{case noisy_product}}``."""
 
 
-def page(results: dict[str, Any], template: str | None = None) -> str:
+def page(results: Results) -> str:
     """Return the page.
 
     Parameters
     ----------
     results : dict
         As `benchmarks.measure.measure` returns them.
-    template : str or None
-        Text with places such as ``{{case noisy_product}}``; None: the one beside this module.
 
     Raises
     ------
@@ -30,32 +28,31 @@ def page(results: dict[str, Any], template: str | None = None) -> str:
     """
     if results["quick"]:
         raise InputError("--docs: these results are those of --quick; measure without it")
-    text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
-    return PLACE.sub(lambda place: _PARTS[place[1]](results, place[2] or ""), text)
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return PLACE.sub(lambda place: _PARTS[place[1]](results, place[2] or ""), template)
 
 
-def _case(results: dict[str, Any], name: str) -> str:
+def _case(results: Results, name: str) -> str:
     for case in results["cases"]:
         if case["name"] == name:
             told = ["", *(f"- {line}" for line in values_text(case))]
             lines = [f"**{case['title']}**", "", *_table([HEAD, *case_rows(case)]), *told]
             return "\n".join(lines).rstrip()
-    why = next((each["why"] for each in results["unavailable"] if each["name"] == name), "not measured in this run")
-    return f"*{name}: {why}.*"
+    return f"*{name}: not measured in this run.*"
 
 
-def _bars(results: dict[str, Any], _: str) -> str:
+def _bars(results: Results, _: str) -> str:
     head = ["case", "bar", "threads", "measured", "of the best times", ""]
     rows = [[case["name"], *verdict_cells(verdict)] for case in results["cases"] for verdict in case["bars"]]
     return "\n".join(_table([head, *rows]))
 
 
-def _limits(results: dict[str, Any], _: str) -> str:
+def _limits(results: Results, _: str) -> str:
     head = ["limit", *map(threads_text, results["threads"]), "unit", ""]
     return "\n".join(_table([head, *limit_rows(results)]))
 
 
-def _machine(results: dict[str, Any], _: str) -> str:
+def _machine(results: Results, _: str) -> str:
     machine = results["machine"]
     place = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}"
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
@@ -65,7 +62,7 @@ def _machine(results: dict[str, Any], _: str) -> str:
     return "\n".join(lines)
 
 
-def _provisional(results: dict[str, Any], _: str) -> str:
+def _provisional(results: Results, _: str) -> str:
     load = results["machine"]["load"]
     if load is None or load < _BUSY:
         return "The machine was otherwise idle."
@@ -74,7 +71,7 @@ def _provisional(results: dict[str, Any], _: str) -> str:
 
 _BUSY = 0.5
 
-_PARTS: dict[str, Callable[[dict[str, Any], str], str]] = {
+_PARTS: dict[str, Callable[[Results, str], str]] = {
     "case": _case,
     "bars": _bars,
     "limits": _limits,

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.limits import LIMITS
 from benchmarks.machine import describe_machine
-from benchmarks.report import threads_text
+from benchmarks.report import Results, threads_text
 from benchmarks.table import Bar, Case, Contender, Sizes
 from benchmarks.workers import Worker, WorkerError, Workers
 
@@ -20,9 +20,6 @@ _PAUSE = 0.02
 
 _MOST, _LEAST = 10, 0.05
 """Repetitions of a turn: so many, or for so many seconds, at least one."""
-
-Results = dict[str, Any]
-"""What is written as JSON; plain dicts, lists, numbers and texts."""
 
 Note = Callable[[str], None]
 
@@ -48,7 +45,7 @@ def measure(
     machine = describe_machine()  # before the run adds to the load
     with Workers(pythons) as workers:
         limits = {str(count): _limits(workers, count, quick, note) for count in threads}
-        measured = [_case(case, threads, workers, quick, note) for case in cases if not case.available()]
+        measured = [_case(case, threads, workers, quick, note) for case in cases]
         return {
             "schema": SCHEMA,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,7 +56,6 @@ def measure(
             "missing": dict(workers.missing),
             "limits": limits,
             "cases": measured,
-            "unavailable": [{"name": case.name, "why": case.available()} for case in cases if case.available()],
         }
 
 

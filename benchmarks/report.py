@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 Results = dict[str, Any]
+"""What is written as JSON; plain dicts, lists, numbers and texts."""
 
 
 def seconds(value: float) -> str:
@@ -98,7 +99,8 @@ def limit_rows(results: Results) -> list[list[str]]:
 def terminal(results: Results) -> Iterable[str]:
     """Yield the lines of the report for a terminal."""
     machine = results["machine"]
-    yield f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, load {machine['load']:.1f}"
+    load = "" if machine["load"] is None else f", load {machine['load']:.1f}"
+    yield f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB{load}"
     yield ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     for library, why in results["missing"].items():
         yield f"not installed: {library} ({why})"
@@ -114,8 +116,6 @@ def terminal(results: Results) -> Iterable[str]:
         yield from _aligned([HEAD, *case_rows(case)])
         yield from (f"  {line}" for line in values_text(case))
         yield from (f"  {verdict_text(verdict)}" for verdict in case["bars"])
-    for case in results["unavailable"]:
-        yield f"\n{case['name']}: not in this version, {case['why']}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

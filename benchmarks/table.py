@@ -114,6 +114,3 @@ class Case:
 
     rounds: int = 7
     """How often the contenders take turns."""
-
-    available: Callable[[], str] = lambda: ""
-    """Why the case cannot run in this version, empty if it can."""

@@ -1,6 +1,5 @@
 """Work on arrays with wires: all columns' currents for some inputs, and the matrix that an array with wires is."""
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -8,32 +7,21 @@ from numpy.typing import NDArray
 
 from benchmarks.protocol import Work
 from benchmarks.wire_data import OHM, wire_data
+from memramp.crossbar.wire_fold import effective_conductance
+from memramp.crossbar.wires import WireConfig, solve
 
-
-def available() -> str:
-    """Return why wires cannot be simulated in this version, empty if they can."""
-    return "" if find_spec("memramp.crossbar.wires") else "memramp.crossbar.wires is not there"
-
-
-def _config() -> Any:
-    from memramp.crossbar.wires import WireConfig
-
-    return WireConfig(r_row=OHM, r_col=OHM, r_source=OHM, r_sink=OHM)
+WIRES = WireConfig(r_row=OHM, r_col=OHM, r_source=OHM, r_sink=OHM)
 
 
 def solve_wires(g: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Return memramp's currents of all columns [inputs, cols] uA, and the relative residual."""
-    from memramp.crossbar.wires import solve
-
-    solution = solve(g, _config(), v)
+    solution = solve(g, WIRES, v)
     return solution.currents, float(np.max(solution.residual))
 
 
 def fold_wires(g: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return memramp's effective conductances [rows, cols] uS."""
-    from memramp.crossbar.wire_fold import effective_conductance
-
-    return np.asarray(effective_conductance(g, _config()))
+    return effective_conductance(g, WIRES)
 
 
 def wires(size: int, inputs: int) -> Work:

@@ -11,7 +11,7 @@ from memramp.crossbar.array import ProgrammedArray
 from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, map_weights, plane_names, tiling_of
 from memramp.crossbar.output_noise import Fluctuations, OutputNoise, effective_weights, output_noise
 from memramp.crossbar.tiling import Tiling
-from memramp.crossbar.wired import through_wires
+from memramp.crossbar.wired import noise_through_wires, through_wires
 from memramp.devices import Device, FaultMask, Fluctuation, Programmed, ReadConditions, Telegraph, program
 from memramp.devices.fluctuation import DEFAULT_CONDITIONS
 from memramp.devices.noise import FloatArray
@@ -165,8 +165,8 @@ def _array(
     fluctuations = _fluctuations(devices, config, device, toggle_rng, reading)
     effective = devices
     if not config.wires.ideal:
-        effective, factors = through_wires(devices, tiling, config)
-        fluctuations = {name: found.scaled(factors[name]) for name, found in fluctuations.items()}
+        effective = through_wires(devices, tiling, config)
+        fluctuations = noise_through_wires(fluctuations, devices, tiling, config)
     weights, noise = effective_weights(effective, mapped, tiling), output_noise(fluctuations, mapped)
     share = None
     if tiling.join == "charge" and config.tile.mismatch > 0.0:

@@ -1,17 +1,42 @@
 """Figures of arrays with wires; Matplotlib without pyplot, so that no global state and no display is needed."""
 
+from dataclasses import dataclass
 from textwrap import wrap
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from memramp.crossbar.wire_network import check_memory
+from memramp.crossbar.wire_network import cell_conductances, check_memory
 from memramp.crossbar.wire_solver import FloatArray
-from memramp.crossbar.wires import WireConfig, ir_drop
+from memramp.crossbar.wires import WireConfig, drop_of, solve
 from memramp.errors import InputError
 
 _WIDTH = 74  # letters of a line of the title
+
+
+@dataclass(frozen=True, eq=False)
+class WorstCase:
+    """An array whose devices are all on and whose inputs are all full."""
+
+    g_on: float
+    """Conductance of all devices [uS]."""
+
+    wires: WireConfig
+    """Resistances of the wires."""
+
+    drop: FloatArray
+    """IR drop of every device, [rows, cols] [%]."""
+
+    currents: FloatArray
+    """Of the columns, for 1 V at each driver, [cols] [uA]."""
+
+    @property
+    def lost(self) -> FloatArray:
+        """By how much the currents are below those of perfect wires with the same transistors, [cols] [%]."""
+        perfect = cell_conductances(np.full(self.drop.shape, self.g_on), self.wires, None).sum(axis=0)
+        lost: FloatArray = 100.0 * (1.0 - self.currents / perfect)
+        return lost
 
 
 def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig, about: str = "") -> Figure:
@@ -38,7 +63,12 @@ def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig, abo
     InputError
         As `memramp.crossbar.wires.solve`; the array has no rows or no columns.
     """
-    percent = worst_case(rows, cols, g_on, wires)
+    return plot_worst_case(worst_case(rows, cols, g_on, wires), about)
+
+
+def plot_worst_case(case: WorstCase, about: str = "") -> Figure:
+    """Draw the IR drop of every device, see `plot_worst_ir_drop`."""
+    percent = case.drop
     i, j = np.unravel_index(np.argmax(percent), percent.shape)
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
     axes = figure.add_subplot()
@@ -51,20 +81,20 @@ def plot_worst_ir_drop(rows: int, cols: int, g_on: float, wires: WireConfig, abo
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     worst = f"worst {percent[i, j]:.3g} % at row {i}, column {j}"
-    title = (f"IR drop, all {rows} x {cols} devices at {g_on:g} uS:", worst, describe(wires), about)
+    rows, cols = percent.shape
+    title = (f"IR drop, all {rows} x {cols} devices at {case.g_on:g} uS:", worst, describe(case.wires), about)
     axes.set_title("\n".join(line for text in title for line in evenly_wrapped(text, _WIDTH)), fontsize="medium")
     return figure
 
 
-def worst_case(rows: int, cols: int, g_on: float, wires: WireConfig) -> FloatArray:
-    """Return the IR drop of every device with all devices on and all inputs full, [rows, cols] [%].
-
-    See `plot_worst_ir_drop` for parameters and errors.
-    """
+def worst_case(rows: int, cols: int, g_on: float, wires: WireConfig) -> WorstCase:
+    """Solve an array with all devices on and all inputs full; see `plot_worst_ir_drop` for parameters and errors."""
     if rows < 1 or cols < 1:
         raise InputError(f"an array of {rows} x {cols} cells was asked for, allowed: at least one row and one column")
     check_memory(rows, cols, 1, voltages=True)
-    return 100.0 * ir_drop(np.full((rows, cols), g_on), wires, np.ones(rows))
+    g, v = np.full((rows, cols), g_on), np.ones(rows)
+    solution = solve(g, wires, v, voltages=True)
+    return WorstCase(g_on, wires, 100.0 * drop_of(solution, g, wires, v), solution.currents[0])
 
 
 def evenly_wrapped(text: str, width: int) -> list[str]:

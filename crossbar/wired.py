@@ -1,19 +1,18 @@
 """The arrays of a matrix with their wires: which device lies where, and what is left of it at the columns' ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from memramp.crossbar.mapping import REFERENCE, CrossbarConfig, Devices
+from memramp.crossbar.output_noise import Fluctuations
 from memramp.crossbar.tiling import Tiling
 from memramp.crossbar.wire_fold import effective_conductance, noise_factors
 from memramp.devices.noise import FloatArray
 
 
-def through_wires(
-    devices: Devices, tiling: Tiling, config: CrossbarConfig
-) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    """Return what devices count for through the wires of their arrays.
+def through_wires(devices: Devices, tiling: Tiling, config: CrossbarConfig) -> dict[str, FloatArray]:
+    """Return what devices count for through the wires of their arrays: effective conductances by plane [uS].
 
     A linear array with wires is still a matrix, so that it is solved once, exactly, for all inputs to come.
 
@@ -25,26 +24,35 @@ def through_wires(
         How they lie in physical arrays: side by side, output by output, with the reference column last; or each plane
         in an array of its own.
 
-    Returns
-    -------
-    effective : dict
-        Effective conductances by plane [uS].
-    factors : dict
-        By what the standard deviation of each device's read noise is multiplied on its way to its own column, to first
-        order, by plane.
-
     Raises
     ------
     InputError
         The circuit was not solved, or needs more memory than there is.
     """
-    effective = {name: np.empty_like(g) for name, g in devices.items()}
-    factors = {name: np.empty_like(g) for name, g in devices.items()}
+    return _of_each_array(devices, tiling, config, lambda g: effective_conductance(g, config.wires))
+
+
+def noise_through_wires(
+    fluctuations: Fluctuations, devices: Devices, tiling: Tiling, config: CrossbarConfig
+) -> Fluctuations:
+    """Return what of the fluctuations of devices reaches their own columns, to first order; see `through_wires`.
+
+    Costs two more solutions of the circuits, but nothing where no device fluctuates.
+    """
+    if all(found.quiet for found in fluctuations.values()):
+        return fluctuations
+    factors = _of_each_array(devices, tiling, config, lambda g: np.sqrt(noise_factors(g, config.wires)))
+    return {name: found.scaled(factors[name]) for name, found in fluctuations.items()}
+
+
+def _of_each_array(
+    devices: Devices, tiling: Tiling, config: CrossbarConfig, solve: Callable[[FloatArray], FloatArray]
+) -> dict[str, FloatArray]:
+    """Return what is found from the conductances of each physical array, by plane."""
+    found = {name: np.empty_like(g) for name, g in devices.items()}
     for places in _arrays(devices, tiling, config):
-        g = _side_by_side(devices, places)
-        _spread(effective_conductance(g, config.wires), places, effective)
-        _spread(np.sqrt(noise_factors(g, config.wires)), places, factors)
-    return effective, factors
+        _spread(solve(_side_by_side(devices, places)), places, found)
+    return found
 
 
 _Places = dict[str, tuple[slice, slice]]

@@ -22,7 +22,7 @@ from memramp.crossbar.wire_network import Lines, build_network, check_voltages, 
 from memramp.crossbar.wire_solver import DEFAULT_TOLERANCE, FloatArray, IntArray, NotConvergedError, solve_network
 from memramp.quantities import Ohms
 
-__all__ = ["Lines", "NotConvergedError", "WireConfig", "WireSolution", "ir_drop", "solve"]
+__all__ = ["Lines", "NotConvergedError", "WireConfig", "WireSolution", "drop_of", "ir_drop", "solve"]
 
 
 class WireConfig(StrictModel):
@@ -165,7 +165,11 @@ def ir_drop(g: ArrayLike, wires: WireConfig, v: ArrayLike) -> FloatArray:
     InputError
         As `solve`.
     """
-    solution = solve(g, wires, v, voltages=True)
+    return drop_of(solve(g, wires, v, voltages=True), g, wires, v)
+
+
+def drop_of(solution: WireSolution, g: ArrayLike, wires: WireConfig, v: ArrayLike) -> FloatArray:
+    """Return what `ir_drop` does from a solution of the same array that holds the voltages."""
     assert solution.word_lines is not None
     assert solution.bit_lines is not None
     across = (solution.word_lines[0] - solution.bit_lines[0]) * device_share(g, wires)

@@ -69,8 +69,7 @@ def load_faults(path: Path, shape: tuple[int, int]) -> FaultMask:
     InputError
         Names file and line, what was found and what is allowed.
     """
-    off, on = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    value = np.full(shape, np.nan)
+    mask = no_faults(shape)
     seen: dict[tuple[int, int], int] = {}
     for line, cells in read_csv_rows(Path(path), _COLUMNS, _MAX_BYTES):
         at = f"{path}, line {line}"
@@ -79,8 +78,8 @@ def load_faults(path: Path, shape: tuple[int, int]) -> FaultMask:
             first = f"first in line {seen[place]}"
             raise InputError(f"{at}: the device of row {place[0]}, col {place[1]} stands twice, {first}")
         seen[place] = line
-        put_fault(FaultMask(off, on, value), place, state_of(cells, at))
-    return FaultMask(off, on, value)
+        put_fault(mask, place, state_of(cells, at))
+    return mask
 
 
 def no_faults(shape: tuple[int, int]) -> FaultMask:

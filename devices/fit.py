@@ -114,7 +114,7 @@ class DeviceFit:
             block["read_noise"] = {"kind": best.kind} | {
                 key: leaf(value, best.unit, said) for key, value in best.parameters.items()
             }
-        if self.drift is not None and "drift" in Device.model_fields:
+        if self.drift is not None:
             block["drift"] = {"kind": "power_law"} | {
                 key: leaf(value, unit, f"{self.drift.devices} devices{warm}, {self.drift.said}")
                 for key, value, unit in self.drift.parameters()

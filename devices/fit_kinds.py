@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from memramp.devices.device import Device
 from memramp.devices.noise import FloatArray
-from memramp.devices.overrides import kinds_of
 from memramp.devices.programming_noise import TableNoise
 
 _LEAST = 1e-9  # of g_max: below it a standard deviation counts as zero
@@ -112,7 +110,7 @@ def read_candidates(mean: FloatArray, variance: FloatArray, freedom: FloatArray,
         if fraction <= 1.0:
             parameters = {"fraction": _short(fraction)}
             found.append(Candidate("proportional", parameters, "1", aic(np.asarray(fraction * mean), 1), np.nan))
-    if "polynomial" in kinds_of(Device, "read_noise") and np.unique(mean).size > _DEGREE:
+    if np.unique(mean).size > _DEGREE:
         x = mean / g_max
         c = _coefficients(x, lambda std: aic(np.asarray(g_max * std), _DEGREE + 1), sigma / g_max)
         if np.polynomial.polynomial.polyval(np.linspace(0.0, 1.0, 1001), c).min() >= 0.0:

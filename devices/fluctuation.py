@@ -65,17 +65,10 @@ class Telegraph:
             np.concatenate([self.duty, other.duty]),
         )
 
-    def mean(self, shape: tuple[int, ...]) -> FloatArray:
-        """Return by how much the mean conductance of each device of an array exceeds that of the first state [uS]."""
-        return self._collected(shape, self.duty * self.delta)
-
     def variance(self, shape: tuple[int, ...]) -> FloatArray:
         """Return the variance between reads of each device of an array of this shape [uS^2]."""
-        return self._collected(shape, self.duty * (1.0 - self.duty) * self.delta**2)
-
-    def _collected(self, shape: tuple[int, ...], values: FloatArray) -> FloatArray:
-        size = int(np.prod(shape))
-        return np.bincount(self.indices, values, minlength=size).astype(np.float64).reshape(shape)
+        each, size = self.duty * (1.0 - self.duty) * self.delta**2, int(np.prod(shape))
+        return np.bincount(self.indices, each, minlength=size).astype(np.float64).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +83,12 @@ class Fluctuation:
 
     telegraph: Telegraph | None = None
     """Two-state devices; None: none."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing fluctuates."""
+        toggling = self.telegraph is not None and bool(self.telegraph.delta.any())
+        return not (toggling or self.held.any() or self.white.any())
 
     def joined(self, other: "Fluctuation") -> "Fluctuation":
         """Return the fluctuation of two independent ones together."""

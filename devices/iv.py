@@ -55,7 +55,7 @@ class _Curve(StrictModel):
 
     @abstractmethod
     def slope(self, v: ArrayLike) -> FloatArray:
-        """Return dF/dV, dimensionless; as `shape`."""
+        """Return dF/dV, dimensionless; as `shape`. Both are what `memramp.crossbar.wire_nonlinear` takes."""
 
     def current(self, g: ArrayLike, v: ArrayLike) -> FloatArray:
         """Return the currents of devices [uA].
@@ -66,17 +66,6 @@ class _Curve(StrictModel):
             Quoted conductances [uS] and voltages [V], broadcast against each other.
         """
         return np.asarray(np.asarray(g, dtype=np.float64) * self.shape(v))
-
-    def chord_conductance(self, g: ArrayLike, v: ArrayLike) -> FloatArray:
-        """Return current over voltage [uS], at 0 V the limit."""
-        voltage = np.asarray(v, dtype=np.float64)
-        at_rest = voltage == 0.0
-        ratio = np.where(at_rest, self.slope(0.0), self.shape(voltage) / np.where(at_rest, 1.0, voltage))
-        return np.asarray(np.asarray(g, dtype=np.float64) * ratio)
-
-    def differential_conductance(self, g: ArrayLike, v: ArrayLike) -> FloatArray:
-        """Return dI/dV [uS]."""
-        return np.asarray(np.asarray(g, dtype=np.float64) * self.slope(v))
 
 
 class LinearCurve(_Curve):
@@ -162,53 +151,57 @@ class TableCurve(_Curve):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        voltage, current = self._half()
-        if not np.isfinite(voltage).all() or not np.isfinite(current).all():
-            raise ValueError("voltages and currents must be finite numbers")
-        if not self.v_ref <= voltage[-1]:
-            raise ValueError(f"v_ref must lie within the table, up to {voltage[-1]:g} V, found {self.v_ref:g} V")
+        last = self._curve.x[-1]
+        if not self.v_ref <= last:
+            raise ValueError(f"v_ref must lie within the table, up to {last:g} V, found {self.v_ref:g} V")
         return self
+
+    @property
+    def _curve(self) -> PchipInterpolator:
+        # Not kept in the object: `model_copy` would hand it on to a curve of other points.
+        return _interpolated(self.voltages, self.currents)
 
     def shape(self, v: ArrayLike) -> FloatArray:
         """Return F(V) [V]; see `_Curve.shape`."""
-        voltage = self._within(v)
-        curve = _interpolated(*self._half_key())
+        voltage, curve = self._within(v), self._curve
         return np.asarray(np.sign(voltage) * self.v_ref * curve(np.abs(voltage)) / curve(self.v_ref))
 
     def slope(self, v: ArrayLike) -> FloatArray:
         """Return dF/dV; see `_Curve.slope`."""
-        curve = _interpolated(*self._half_key())
+        curve = self._curve
         return np.asarray(self.v_ref * curve(np.abs(self._within(v)), 1) / curve(self.v_ref))
 
     def _within(self, v: ArrayLike) -> FloatArray:
-        voltage, last = _voltages(v), max(abs(self.voltages[0]), abs(self.voltages[-1]))
-        last = min(last, self._half()[0][-1])
+        voltage, last = _voltages(v), self._curve.x[-1]
         if voltage.size and np.abs(voltage).max() > last:
             raise InputError(f"I-V curve: it is known up to {last:g} V, found {np.abs(voltage).max():g} V")
         return voltage
 
-    def _half_key(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        voltage, current = self._half()
-        return tuple(voltage.tolist()), tuple(current.tolist())
 
-    def _half(self) -> tuple[FloatArray, FloatArray]:
-        """Return the positive half with the origin; raise ValueError on what is no odd monotone curve."""
-        voltage, current = np.array(self.voltages), np.array(self.currents)
-        if voltage.size != current.size:
-            raise ValueError(f"voltages and currents are as many, found {voltage.size} and {current.size}")
-        for name, values in (("voltages", voltage), ("currents", current)):
-            bad = np.flatnonzero(np.diff(values) <= 0.0)
-            if bad.size:
-                raise ValueError(f"{name} must ascend, found {values[bad[0]]:g} before {values[bad[0] + 1]:g}")
-        up, down = voltage > 0.0, voltage < 0.0
-        if not up.any():
-            raise ValueError("the table needs points of positive voltage")
-        if (current[up] <= 0.0).any() or (current[down] >= 0.0).any() or (current[~(up | down)] != 0.0).any():
-            raise ValueError("currents must have the sign of their voltages, and be 0 at 0 V")
-        half_v, half_i = np.append(0.0, voltage[up]), np.append(0.0, current[up])
-        if not down.any():
-            return half_v, half_i
-        return half_v, _mirrored(half_v, half_i, -voltage[down][::-1], -current[down][::-1])
+@lru_cache(maxsize=16)
+def _interpolated(voltages: tuple[float, ...], currents: tuple[float, ...]) -> PchipInterpolator:
+    """Return the curve through the points and their mirror images, monotone and smooth; ValueError."""
+    v, i = _half(np.array(voltages), np.array(currents))
+    return PchipInterpolator(np.concatenate([-v[:0:-1], v]), np.concatenate([-i[:0:-1], i]))
+
+
+def _half(voltage: FloatArray, current: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the positive half with the origin; raise ValueError on what is no odd monotone curve."""
+    if voltage.size != current.size:
+        raise ValueError(f"voltages and currents are as many, found {voltage.size} and {current.size}")
+    for name, values in (("voltages", voltage), ("currents", current)):
+        bad = np.flatnonzero(np.diff(values) <= 0.0)
+        if bad.size:
+            raise ValueError(f"{name} must ascend, found {values[bad[0]]:g} before {values[bad[0] + 1]:g}")
+    up, down = voltage > 0.0, voltage < 0.0
+    if not up.any():
+        raise ValueError("the table needs points of positive voltage")
+    if (current[up] <= 0.0).any() or (current[down] >= 0.0).any() or (current[~(up | down)] != 0.0).any():
+        raise ValueError("currents must have the sign of their voltages, and be 0 at 0 V")
+    half_v, half_i = np.append(0.0, voltage[up]), np.append(0.0, current[up])
+    if not down.any():
+        return half_v, half_i
+    return half_v, _mirrored(half_v, half_i, -voltage[down][::-1], -current[down][::-1])
 
 
 def _mirrored(v: FloatArray, i: FloatArray, v_down: FloatArray, i_down: FloatArray) -> FloatArray:
@@ -223,13 +216,6 @@ def _mirrored(v: FloatArray, i: FloatArray, v_down: FloatArray, i_down: FloatArr
             f"{-i_down[at - 1]:g} at {-v[at]:g} V"
         )
     return np.append(0.0, (i[1:] + i_down) / 2.0)
-
-
-@lru_cache(maxsize=16)
-def _interpolated(voltage: tuple[float, ...], current: tuple[float, ...]) -> PchipInterpolator:
-    """Return the curve through the points and their mirror images, monotone and smooth."""
-    v, i = np.array(voltage), np.array(current)
-    return PchipInterpolator(np.concatenate([-v[:0:-1], v]), np.concatenate([-i[:0:-1], i]))
 
 
 def iv_from_csv(path: Path | str, v_ref: float = 0.2) -> TableCurve:

@@ -45,9 +45,6 @@ class Measurements:
     device: NDArray[np.int64]
     """Which device was read, numbered over the whole file: rows of equal number are reads of one device."""
 
-    read: NDArray[np.int64]
-    """Number of the read of its device; 0 where the file does not tell."""
-
     time: FloatArray | None
     """Time since programming [s]."""
 
@@ -85,7 +82,6 @@ def load_measurements(path: Path) -> Measurements:
         target=target,
         measured=measured,
         device=_devices(content, str(path), target, read, time),
-        read=np.zeros(target.size, np.int64) if read is None else read,
         time=time,
         temperature=temperature,
     )

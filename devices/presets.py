@@ -103,19 +103,23 @@ def load_preset(name: str) -> Device:
     InputError
         There is no preset of this name, or the file describes no device.
     """
-    if name.endswith(".yaml"):
-        return resolve_device(read_yaml(Path(name)), name)
-    return resolve_device(_read(name), f"preset {name}")
+    return resolve_device(preset_block(name), name if name.endswith(".yaml") else f"preset {name}")
 
 
 def preset_description(name: str) -> str:
     """Return what a preset stands for, in a sentence or two."""
-    return str(_read(name).get("description", ""))
+    return str(preset_block(name).get("description", ""))
 
 
 def preset_block(name: str) -> dict[str, Any]:
-    """Return a preset as its file has it: a device block whose values carry their sources."""
-    return dict(_read(name))
+    """Return a preset, or a file whose name ends in ``.yaml``, as it is written: a device block, maybe with sources.
+
+    Raises
+    ------
+    InputError
+        There is no preset of this name, or the file cannot be read.
+    """
+    return read_yaml(Path(name)) if name.endswith(".yaml") else dict(_read(name))
 
 
 def preset_sources(name: str) -> dict[str, PresetValue]:
@@ -126,7 +130,7 @@ def preset_sources(name: str) -> dict[str, PresetValue]:
     dict
         Keyed by the place in a device block: ``"g_max"``, ``"prog_noise.sigma"``, ...
     """
-    return device_sources(_read(name))
+    return device_sources(preset_block(name))
 
 
 def device_sources(block: Mapping[str, Any]) -> dict[str, PresetValue]:

@@ -43,11 +43,9 @@ class Programmed:
     saturated: NDArray[np.bool_] | None = None
     """Devices whose own window does not reach the target; None where all have the same window."""
 
-    tries: NDArray[np.int32] | None = None
-    """Pulses that each device got; None where no write-verify loop is simulated, as in what follows."""
-
     pulses: NDArray[np.int32] | None = None
-    """Of them, SET (0) and RESET (1) pulses: [2, shape of the target]."""
+    """SET (0) and RESET (1) pulses that each device got, [2, shape of the target]; None where no write-verify loop is
+    simulated, as in what follows."""
 
     energy: FloatArray | None = None
     """Energy spent in each device [J]."""
@@ -65,6 +63,11 @@ class Programmed:
         """
         check_time(t)
         return self.g if self.ageing is None else self.ageing.at(self.g, t, temperature, programmed_at)
+
+    @property
+    def tries(self) -> NDArray[np.int32] | None:
+        """Pulses that each device got, of either kind; None where no write-verify loop is simulated."""
+        return None if self.pulses is None else self.pulses.sum(axis=0, dtype=np.int32)
 
     @property
     def stuck(self) -> NDArray[np.bool_]:
@@ -162,7 +165,6 @@ def _with_loop(cells: Programmed, device: Device, block: Block) -> Programmed:
         return cells
     return replace(
         cells,
-        tries=block.counts.sum(axis=0, dtype=np.int32).reshape(shape),
         pulses=block.counts.reshape(2, *shape),
         energy=block.energy.reshape(shape),
         time=noise.time(*block.counts).reshape(shape),

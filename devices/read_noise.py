@@ -23,8 +23,8 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, PrivateAttr, model_validator
+from scipy import constants
 
-from memramp.devices.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from memramp.devices.fluctuation import DEFAULT_CONDITIONS, FloatArray, Fluctuation, ReadConditions, held_only
 from memramp.devices.noise import ConstantNoise, Fraction, NoNoise, ProportionalNoise, _Noise
 from memramp.devices.telegraph import TelegraphNoise
@@ -115,7 +115,7 @@ class ThermalNoise(_CurrentNoise):
     def density(self, g: ArrayLike, conditions: ReadConditions) -> FloatArray:
         """Return 4 k T G [A^2/Hz]."""
         siemens = np.abs(np.asarray(g, dtype=np.float64)) * _US
-        return 4.0 * BOLTZMANN * conditions.temperature * siemens
+        return 4.0 * constants.k * conditions.temperature * siemens
 
 
 class ShotNoise(_CurrentNoise):
@@ -128,7 +128,7 @@ class ShotNoise(_CurrentNoise):
     def density(self, g: ArrayLike, conditions: ReadConditions) -> FloatArray:
         """Return 2 q I F [A^2/Hz]."""
         current = np.abs(np.asarray(g, dtype=np.float64)) * _US * conditions.v_read
-        return 2.0 * ELEMENTARY_CHARGE * self.fano * current
+        return 2.0 * constants.e * self.fano * current
 
 
 class FlickerNoise(_Noise):
@@ -269,17 +269,5 @@ class SumNoise(_Noise):
         return self.model_copy(update={"of": tuple(part.bound(g_max) for part in self.of)})
 
 
-ReadNoise = Annotated[
-    NoNoise
-    | ConstantNoise
-    | ProportionalNoise
-    | PolynomialNoise
-    | ThermalNoise
-    | ShotNoise
-    | FlickerNoise
-    | AccumulatedFlickerNoise
-    | TelegraphNoise
-    | SumNoise,
-    Field(discriminator="kind"),
-]
+ReadNoise = Annotated[_Single | SumNoise, Field(discriminator="kind")]
 """Fluctuation of a read conductance, independent between devices and between reads."""

@@ -11,13 +11,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from scipy import constants
 
 from memramp.config import StrictModel
-from memramp.devices.constants import BOLTZMANN_EV
 from memramp.errors import InputError
 from memramp.quantities import ElectronVolts, Kelvin
 
+BOLTZMANN_EV = constants.k / constants.e
+"""Boltzmann constant [eV/K]."""
+
 _COLDEST = 1.0  # K; below, exponentials of any use leave what a float can hold
+_FASTEST = 300.0  # largest exponent, far beyond any use and far within what a float can hold
 
 
 def arrhenius(energy: float, temperature: float, reference: float) -> float:
@@ -33,13 +37,13 @@ def arrhenius(energy: float, temperature: float, reference: float) -> float:
     Raises
     ------
     InputError
-        A temperature below 1 K, or a factor that no float can hold.
+        A temperature below 1 K, or a factor above exp(300).
     """
     coldest = min(temperature, reference)
     if coldest < _COLDEST:
         raise InputError(f"temperatures of devices are at least {_COLDEST:g} K, found {coldest:g} K")
     exponent = -energy / BOLTZMANN_EV * (1.0 / temperature - 1.0 / reference)
-    if exponent > 300.0:
+    if exponent > _FASTEST:
         raise InputError(
             f"an activation energy of {energy:g} eV makes everything exp({exponent:.4g}) times as fast at "
             f"{temperature:g} K as at {reference:g} K; this is beyond any use"
@@ -56,8 +60,8 @@ class _Thermal(StrictModel):
             raise InputError(f"temperatures must be above 0 K, found {min(temperature, programmed_at):g} K")
         return 1.0
 
-    def acceleration(self, temperature: float | None) -> float:  # noqa: ARG002
-        """Return by what ageing is faster than at the reference temperature [K]; None: at the reference."""
+    def acceleration(self, temperature: float) -> float:  # noqa: ARG002
+        """Return by what ageing is faster at a temperature than at the reference [K]; 1 here."""
         return 1.0
 
     @property
@@ -82,10 +86,9 @@ class _Activated(_Thermal):
     """Temperature for which drift and relaxation are told, and at which devices are programmed unless it is said
     otherwise [K]."""
 
-    def acceleration(self, temperature: float | None) -> float:
+    def acceleration(self, temperature: float) -> float:
         """Return the factor of Arrhenius; see `arrhenius`."""
-        actual = self.reference if temperature is None else temperature
-        return arrhenius(self.retention_energy, actual, self.reference)
+        return arrhenius(self.retention_energy, temperature, self.reference)
 
     @property
     def home(self) -> float:

@@ -102,13 +102,15 @@ class WriteVerify(_Noise):
     """The error that a simulated write-verify loop leaves.
 
     A device that is not within the tolerance after `max_tries` tries keeps its last value and is marked
-    (`Programmed.failed`). Where only the size of the error is wanted (`std`, `draw`), it counts as uniform within
-    the tolerance; `memramp.devices.program` runs the loop.
+    (`Programmed.failed`). Where only the size of the error is wanted (`std`, `draw`), what is *read* last counts as
+    uniform within the tolerance, and the conductance differs from that by the read's own error, `verify_noise`. Loops
+    whose steps are large beside both leave just that; others less, or with a mean. `memramp.devices.program` runs the
+    loop.
     """
 
     kind: Literal["write_verify"] = "write_verify"
     tolerance: Annotated[NonNegativeMicrosiemens, Field(gt=0)]
-    """Half the window that the verify read must hit [uS]."""
+    """Half the window that a verify read must hit [uS]."""
 
     max_tries: Annotated[int, Field(ge=1, le=MAX_TRIES, strict=True)]
     """Most pulses that a device gets."""
@@ -139,12 +141,16 @@ class WriteVerify(_Noise):
         return np.full(np.shape(g), np.hypot(self.tolerance / np.sqrt(3.0), self.verify_noise))
 
     def window(self, g: ArrayLike) -> FloatArray:
-        """Return the tolerance for every device [uS]."""
+        """Return the tolerance for every device: what is read last lies within it [uS].
+
+        The conductance itself may be off by more, without a bound, if `verify_noise` is not 0.
+        """
         return np.full(np.shape(g), self.tolerance)
 
     def draw(self, g: ArrayLike, rng: np.random.Generator) -> FloatArray:
-        """Draw errors uniform in the tolerance [uS]: without a device's window, the loop cannot run."""
-        return self.tolerance * rng.uniform(-1.0, 1.0, np.shape(g))
+        """Draw errors with the deviation `std`, of no mean [uS]: without a device's window, the loop cannot run."""
+        shown, read = rng.uniform(-1.0, 1.0, np.shape(g)), rng.standard_normal(np.shape(g))
+        return self.tolerance * shown - self.verify_noise * read
 
     def pulse_table(self) -> FloatArray:
         """Return the parameters of SET (0) and RESET (1) pulses for the kernel, [2, 8]."""

@@ -11,7 +11,6 @@ import typer
 from memramp.errors import InputError
 from memramp.experiments.commands import Force, check_new_file, check_not_read, interruptible, make_console
 from memramp.experiments.option_values import conductance
-from memramp.experiments.option_values import device as chosen_device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,9 +50,10 @@ def _plot(
     """Draw the errors of a device that is written and read."""
     check_not_read(out, Path(name))
     check_new_file(out, (".png",), force=force)
+    from memramp.devices import load_preset
     from memramp.experiments.device_figures import plot_device
 
-    _draw(out, plot_device(chosen_device(name), name), force=force)
+    _draw(out, plot_device(load_preset(name), name), force=force)
 
 
 @device_app.command("fit")

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from memramp.config import read_yaml
 from memramp.devices import Device, PresetValue, device_sources, load_preset, preset_description, preset_names
 from memramp.devices.fit import REJECTED, DeviceFit
 from memramp.devices.fit_kinds import Candidate, candidate_lines
@@ -48,7 +47,7 @@ def show_presets(console: Console) -> None:
 
 def show_device(console: Console, name: str) -> None:
     """Print a device in a phrase, and its numbers with unit, status, source and condition."""
-    block = read_yaml(Path(name)) if name.endswith(".yaml") else preset_block(name)
+    block = preset_block(name)
     device = resolve_device(block, name)
     console.print(labelled([(name, str(block.get("description", ""))), ("device", described(device, None))]))
     for key, entry in device_sources(block).items():

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from memramp.crossbar.mapping import tiling_of
-from memramp.crossbar.wire_figures import evenly_wrapped, plot_worst_ir_drop, worst_case
+from memramp.crossbar.wire_figures import evenly_wrapped, plot_worst_case, worst_case
 from memramp.crossbar.wires import WireConfig
 from memramp.experiments.accuracy_figures import plot_chips, plot_sweep
 from memramp.experiments.axis_labels import value_label
@@ -53,11 +53,12 @@ def plot_array_ir_drop(parts: Sequence[PreparedPoint]) -> Figure:
     arrays: dict[_Array, PreparedPoint] = {}
     for part in parts:
         arrays.setdefault(_first_array(part), part)
-    worst = max(arrays, key=lambda array: float(worst_case(*array).max())) if len(arrays) > 1 else next(iter(arrays))
+    cases = {array: worst_case(*array) for array in arrays}
+    worst = max(cases, key=lambda array: float(cases[array].drop.max()))
     point = arrays[worst].point
     values = ", ".join(f"{key} {value_label(value)}" for key, value in point.sweep.items())
     about = f"point {point.number}, the worst of the sweep: {values}" if point.sweep else ""
-    return plot_worst_ir_drop(*worst, about.replace("\u00a0", " "))
+    return plot_worst_case(cases[worst], about.replace("\u00a0", " "))
 
 
 def _first_array(part: PreparedPoint) -> _Array:

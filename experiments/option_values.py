@@ -127,13 +127,8 @@ def device(text: str) -> "Device":
     InputError
         There is no such preset or file, or the file describes no device.
     """
-    from pathlib import Path
+    from memramp.devices import load_preset
 
-    from memramp.config import read_yaml
-    from memramp.devices import load_preset, resolve_device
-
-    if text.endswith(".yaml"):
-        return resolve_device(read_yaml(Path(text)), text)
     with about("--device"):
         return load_preset(text)
 

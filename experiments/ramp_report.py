@@ -12,7 +12,8 @@ from memramp.experiments.ramp_loading import RampExperiment
 from memramp.experiments.ramp_results import BlockSummary, VReadRow
 from memramp.experiments.ramp_runner import RampReporter, RampResult
 from memramp.experiments.ramp_schema import BEFORE, IDEAL, BlockConfig
-from memramp.experiments.report import SHOWN_OVERFLOW, described, labelled, noise_text
+from memramp.experiments.report import described, labelled, noise_text
+from memramp.experiments.results import overflowing
 
 
 class TerminalRampReporter(RampReporter):
@@ -119,7 +120,7 @@ def _overflow(summaries: Sequence[BlockSummary]) -> str:
     """Say where calibration needs bias devices beyond their window: the simulation grants it, a column would not."""
     calibrated = [each for each in summaries if each.first.calibration != BEFORE]
     overflow = [row.bias_overflow for each in calibrated for row in each.rows]
-    columns, over = len(overflow), sum(found >= SHOWN_OVERFLOW for found in overflow)
+    columns, over = len(overflow), overflowing(overflow)
     if not over:
         return ""
     most = max(overflow)

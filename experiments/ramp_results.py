@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from memramp.experiments.ramp_schema import BEFORE, IDEAL
+from memramp.experiments.results import overflowing
 from memramp.peripherals import ProgrammedRamp, RampDesign, inl_dnl
 from memramp.peripherals.function import FloatArray
 from memramp.peripherals.linearity import missing_codes
@@ -209,8 +210,8 @@ class BlockSummary:
 
     @property
     def overflowing(self) -> int:
-        """Number of columns in which a bias device would have to exceed g_max."""
-        return sum(row.bias_overflow > 0.0 for row in self.rows)
+        """Number of columns in which a bias device would have to exceed g_max, see `overflowing`."""
+        return overflowing([row.bias_overflow for row in self.rows])
 
     @property
     def writes(self) -> float:

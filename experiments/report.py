@@ -15,15 +15,12 @@ from memramp.devices import Device
 from memramp.experiments.axis_labels import flat, unit_of
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
-from memramp.experiments.results import PointSummary, Row, best, confusions
+from memramp.experiments.results import PointSummary, Row, best, confusions, overflowing
 from memramp.experiments.runner import Reporter, RunResult
 from memramp.models.hardware import HardwareConfig
 from memramp.peripherals.wording import calibration_label
 
 SHOWN_CONFUSIONS = 4
-
-SHOWN_OVERFLOW = 0.1
-"""Least excess over g_max that is told; what is below comes from the rounding of a calibration [uS]."""
 
 _LABEL_WIDTH = 11
 
@@ -144,7 +141,7 @@ def _confusion_lines(result: RunResult) -> Table | None:
 def _overflow_line(result: RunResult) -> Table | None:
     """Say where calibration needs bias devices beyond their window: the simulation grants it, a column would not."""
     overflow = np.concatenate([summary.bias_overflow for summary in result.summaries])
-    count = np.count_nonzero(overflow >= SHOWN_OVERFLOW)
+    count = overflowing(overflow)
     if not count:
         return None
     share = f"{count} of {len(overflow)} chips"

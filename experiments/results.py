@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Condition = Literal["float", "ideal", "chip"]
 """``float``: the network in floating point; ``ideal``: devices without noise or faults, so that only the converters'
@@ -18,6 +18,14 @@ quantisation is left; ``chip``: one programmed chip."""
 
 Counts = NDArray[np.int64]
 _JSON_LINE = 110
+
+LEAST_OVERFLOW = 0.1
+"""Least excess of a bias device over g_max that is told: our choice, small beside errors of writing [uS]."""
+
+
+def overflowing(excess: ArrayLike) -> int:
+    """Return how many chips or columns ask a bias device for more than g_max, by `LEAST_OVERFLOW` or more [uS]."""
+    return int(np.count_nonzero(np.asarray(excess) >= LEAST_OVERFLOW))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +116,7 @@ class PointSummary:
             "ideal": round(self.ideal_accuracy, 4),
             "chips": chips,
             "bias_overflow": {
-                "chips": int(np.count_nonzero(self.bias_overflow)),
+                "chips": overflowing(self.bias_overflow),
                 "max_uS": round(float(self.bias_overflow.max()), 4),
             },
             "confusion": {"classes": list(classes), "true_by_found": self.confusion.tolist()},

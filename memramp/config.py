@@ -175,16 +175,14 @@ def _suggestion(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys allowed at a place, following plain nested models only."""
-    current: Any = model
+    """Return the keys allowed at a place, where pydantic names the kind of a block after its key."""
+    models = [model]
     for part in location:
-        field = current.model_fields.get(part) if _is_model(current) else None
-        candidates = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        tagged = [kind for kind in candidates if _is_model(kind) and _kind_of(kind) == part]
-        current = next(iter(tagged or [kind for kind in candidates if _is_model(kind)]), None) if field else current
-        if current is None:
-            return []
-    return list(current.model_fields) if _is_model(current) else []
+        if tagged := [each for each in models if _kind_of(each) == part]:
+            models = tagged
+        elif fields := [each.model_fields[str(part)] for each in models if part in each.model_fields]:
+            models = [inner for field in fields for inner in _parts(field.annotation) if _is_model(inner)]
+    return list(models[0].model_fields) if models else []
 
 
 def _is_model(kind: Any) -> bool:

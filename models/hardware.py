@@ -11,9 +11,9 @@ from memramp.models.gates import Gate, GateConfig, StateConfig
 from memramp.models.measured_network import MeasuredNetwork
 from memramp.peripherals import ActivationConfig, InputConfig
 from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.driver_kernels import Coding
 from memramp.peripherals.environment import EnvironmentConfig
 from memramp.peripherals.input_driver import coding_of
-from memramp.peripherals.kernels import Coding
 
 StateTanh = Literal["digital", "nladc"]
 Readout = Literal["digital", "analog"]

@@ -2,7 +2,7 @@
 
 Samples are independent and their noise is keyed by (key; block, step, sample, purpose), see `memramp.normals`, so the
 bits do not depend on the number of threads nor on how a batch is split. The readable reference is
-`memramp.models.analog_network.AnalogLstm.stepwise`.
+`memramp.models.analog_cell.AnalogCell.stepwise`.
 """
 
 
@@ -13,16 +13,8 @@ from memramp import simd
 from memramp.crossbar.kernels import Noise, Partial, Powers, read_rows
 from memramp.elementary import sigmoid_lanes, tanh_lanes
 from memramp.jit import inline_kernel, kernel
-from memramp.peripherals.kernels import (
-    Coding,
-    ColumnErrors,
-    convert_columns,
-    encode,
-    look_up,
-    quantise_lanes,
-    ramp_buffer,
-    ramp_rows,
-)
+from memramp.peripherals.driver_kernels import Coding, encode, quantise_lanes
+from memramp.peripherals.kernels import ColumnErrors, convert_columns, look_up, ramp_buffer, ramp_rows
 
 Floats = NDArray[np.float32]
 Curve = tuple[Floats, Floats, Floats]

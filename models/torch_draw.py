@@ -11,8 +11,9 @@ from torch import Tensor
 from memramp.models.gates import StateConfig
 from memramp.models.torch_lstm import Activation, Driver
 from memramp.parallel import over_parts
+from memramp.peripherals.driver_kernels import Coding
 from memramp.peripherals.functions import get_function
-from memramp.peripherals.kernels import Coding, convert_batch_static
+from memramp.peripherals.kernels import convert_batch_static
 
 Power = Callable[[Tensor], Tensor]
 _LEAST_PART = 16  # samples that are worth a thread

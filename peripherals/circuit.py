@@ -23,9 +23,9 @@ from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
+from scipy import constants
 
 from memramp.config import StrictModel
-from memramp.devices.constants import BOLTZMANN
 from memramp.errors import InputError
 from memramp.peripherals.converter import Counting
 from memramp.quantities import Farads, Hertz, Kelvin, Seconds, Volts
@@ -172,4 +172,4 @@ class CircuitConfig(StrictModel):
         32 uV at 4 pF and 300 K. `temperature` [K] is the actual one; None: the nominal one.
         """
         actual = self.temperature if temperature is None else temperature
-        return float(np.sqrt(BOLTZMANN * actual / capacitor)) if self.integrator.ktc_noise else 0.0
+        return float(np.sqrt(constants.k * actual / capacitor)) if self.integrator.ktc_noise else 0.0

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from memramp.config import StrictModel
 from memramp.devices.iv import Curve, LinearCurve
 from memramp.parallel import over_parts
-from memramp.peripherals import kernels
+from memramp.peripherals.driver_kernels import Coding, encode_batch, quantise_batch
 
 _CURVE_POINTS = 4097  # of a curve that is interpolated
 _LEAST_PART = 64  # samples that are worth a thread
@@ -69,7 +69,7 @@ def quantise_inputs(x: ArrayLike, config: InputConfig) -> NDArray[np.float32]:
     values = batch_of_float32(x, "inputs")
     out = np.empty_like(values)
     limit, levels = np.float32(config.range), config.levels
-    over_parts(lambda part: kernels.quantise_batch(values[part], limit, levels, out[part]), len(values), _LEAST_PART)
+    over_parts(lambda part: quantise_batch(values[part], limit, levels, out[part]), len(values), _LEAST_PART)
     return out
 
 
@@ -84,7 +84,7 @@ class CodedInputs:
     """What the variances of noise are multiplied with, see `memramp.crossbar.kernels.Powers`; None: pulse widths."""
 
 
-def coding_of(config: InputConfig, v_read: float, curve: Curve) -> kernels.Coding | None:
+def coding_of(config: InputConfig, v_read: float, curve: Curve) -> Coding | None:
     """Return how drivers code, as kernels take it; None for pulse widths.
 
     Parameters
@@ -107,10 +107,10 @@ def coding_of(config: InputConfig, v_read: float, curve: Curve) -> kernels.Codin
     if config.coding == "amplitude" and not isinstance(curve, LinearCurve):
         x = np.linspace(0.0, config.range, _points(config.levels))
         points = (curve.shape(x * v_read) / curve.shape(v_read)).astype(np.float32)
-    return kernels.Coding(config.coding == "bit_serial", np.float32(config.range), config.levels, points)
+    return Coding(config.coding == "bit_serial", np.float32(config.range), config.levels, points)
 
 
-def code_inputs(x: ArrayLike, config: InputConfig, coding: kernels.Coding | None) -> CodedInputs:
+def code_inputs(x: ArrayLike, config: InputConfig, coding: Coding | None) -> CodedInputs:
     """Return inputs as the drivers apply them, with a bias row's full pulse after them.
 
     Parameters
@@ -132,7 +132,7 @@ def code_inputs(x: ArrayLike, config: InputConfig, coding: kernels.Coding | None
     if coding is None:
         return CodedInputs(np.concatenate([values, bias], axis=1), None)
     powers = (np.empty_like(values), np.empty_like(values))
-    kernels.encode_batch(values, coding, powers)
+    encode_batch(values, coding, powers)
     with_bias = [np.concatenate([part, bias], axis=1) for part in (values, *powers)]
     return CodedInputs(with_bias[0], (with_bias[1], with_bias[2]))
 

@@ -1,11 +1,14 @@
 """``python -m benchmarks``: results, report, figure and page, from one small case; no time is judged here."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import cold_start
 from benchmarks.__main__ import load_results
 from benchmarks.cases import CASES
 from benchmarks.docs import PLACE, TEMPLATE, page
@@ -13,6 +16,7 @@ from benchmarks.measure import judge
 from benchmarks.protocol import repeat
 from benchmarks.report import seconds, terminal
 from benchmarks.table import Bar
+from benchmarks.workers import MODULES, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -112,22 +116,56 @@ def test_a_peer_that_is_not_installed_is_named(results):
     assert "not installed: aihwkit (No module named 'aihwkit')" in list(terminal(content))
 
 
+def test_a_machine_that_tells_no_load_is_shown_without(results):
+    content = json.loads(results.read_text())
+    content["machine"] |= {"load": None, "memory_gb": 8}
+    assert next(iter(terminal(content))).endswith(" cores, 8 GB")
+
+
 @pytest.mark.parametrize(("value", "text"), [(1.5, "1.5 s"), (0.0123, "12.3 ms"), (4e-6, "4 us"), (2000.0, "2,000 s")])
 def test_times_have_fitting_units(value, text):
     assert seconds(value) == text
 
 
-def test_the_peers_scripts_import_neither_the_peer_nor_memramp():
-    import benchmarks.peer_torch
+@pytest.mark.parametrize("script", sorted({*MODULES.values()} - {MODULES["memramp"]}))
+def test_the_peers_scripts_import_neither_the_peer_nor_memramp(script):
+    program = f"import sys, {script}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = done.stdout.split()
+    assert "benchmarks" in imported
+    assert not {*imported} & MODULES.keys()
 
-    assert "memramp" not in vars(benchmarks.peer_torch)
-    assert "aihwkit" not in sys.modules
+
+def test_the_cache_of_a_cold_start_goes_with_the_work(monkeypatch):
+    caches = []
+
+    def child(_what, cache):
+        cache.mkdir(exist_ok=True)
+        caches.append(cache)
+        return {"compiled": 0}
+
+    monkeypatch.setattr(cold_start, "child", child)
+    work = cold_start.cold_start("normals", filled=False)
+    work()
+    assert caches[0].is_dir()
+    del work
+    assert not caches[0].exists()
+
+
+def test_a_cold_start_whose_command_fails_half_way_is_no_result(monkeypatch):
+    def fail_after_a_while(arguments=None):
+        Path((arguments or sys.argv)[-1]).mkdir()
+        return 1
+
+    monkeypatch.setattr("memramp.experiments.cli.main", fail_after_a_while)
+    monkeypatch.setattr(sys, "argv", [])
+    with pytest.raises(RuntimeError, match="ramp_calibration\\.yaml' failed"):
+        cold_start._command("ramps")
 
 
 def full(results):
     """Return results as a full run writes them, with a bar that is met, one that is not, and one not judged."""
     content = json.loads(results.read_text()) | {"quick": False}
-    content["unavailable"] = [{"name": "wires_64", "why": "no wires"}]
     at = {"threads": 1, "limit": 3.0}
     bars = [
         at | {"text": "at most 3 x", "unit": " x", "ratio": 2.0, "ratio_of_best": 1.9, "met": True},
@@ -147,7 +185,6 @@ def test_the_page_holds_the_cases_and_tells_what_is_not_there(results, tmp_path)
     assert "| ramp_yield | at most 3 x | 1 | 2 x | 1.9 x | met |" in text
     assert "| ramp_yield | within 1e-9 | 1 | 1e-08 |  | **not met** |" in text
     assert "| ramp_yield | at least 5 x | 1 | aihwkit is not installed |  | not judged |" in text
-    assert "*wires_64: no wires.*" in text
     assert "*noisy_product: not measured in this run.*" in text
 
 

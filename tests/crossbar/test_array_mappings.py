@@ -171,3 +171,20 @@ def test_wires_weaken_the_noise_of_devices_far_from_driver_and_sink():
     held = wired.held_variance
     assert held[0, -1] == held.min()
     assert held[-1, 0] == held.max() < array(what=noisy).noise.held_std ** 2
+
+
+@pytest.mark.parametrize(
+    ("read_noise", "solved"),
+    [
+        ({"kind": "none"}, False),
+        ({"kind": "constant", "sigma": 0.0}, False),
+        ({"kind": "constant", "sigma": "1 uS"}, True),
+        ({"kind": "shot"}, True),
+        ({"kind": "telegraph", "active": 1.0, "amplitude": 0.1}, True),
+    ],
+)
+def test_what_wires_leave_of_noise_is_solved_only_where_there_is_noise(monkeypatch, read_noise, solved):
+    calls = []
+    monkeypatch.setattr("memramp.crossbar.wired.noise_factors", lambda g, _wires: calls.append(g) or np.ones_like(g))
+    array(what=device(read_noise=read_noise), wires=WIRES)
+    assert bool(calls) == solved

@@ -6,6 +6,7 @@ from scipy.optimize import brentq
 
 from memramp.crossbar.wire_nonlinear import solve_nonlinear
 from memramp.crossbar.wires import NotConvergedError, WireConfig, solve
+from memramp.devices.iv import SinhCurve
 from memramp.errors import InputError
 
 OHM = (lambda u: u, np.ones_like)
@@ -32,6 +33,14 @@ def test_without_wires_every_device_sees_its_driver():
     g, v = array(9, 7)
     found = solve_nonlinear(g, WireConfig(), v, sinh(3.0)).currents
     np.testing.assert_array_equal(found, [(g * (np.sinh(3.0 * x) / 3.0)[:, None]).sum(axis=0) for x in v])
+
+
+def test_the_curve_of_a_device_can_be_taken():
+    g, v = array(9, 7)
+    curve = SinhCurve(v_0=0.25, v_ref=0.2)
+    found = solve_nonlinear(g, UNEQUAL, v, (curve.shape, curve.slope)).currents
+    gain = 0.2 * 4.0 / np.sinh(0.8)  # F(v) = gain sinh(4 v) / 4
+    np.testing.assert_allclose(found, solve_nonlinear(gain * g, UNEQUAL, v, sinh(4.0)).currents, rtol=1e-8)
 
 
 @pytest.mark.parametrize("access", [0.0, 5000.0])

@@ -31,7 +31,6 @@ def made(request):
 
 def test_conductances_are_quoted_at_v_ref(made):
     assert made.current(75.0, 0.2) == 15.0  # uA
-    assert made.chord_conductance(75.0, 0.2) == 75.0
     assert made.current(75.0, -0.2) == -15.0
 
 
@@ -42,16 +41,19 @@ def test_curves_are_odd_and_monotone(made):
     assert made.current(100.0, 0.0) == 0.0
 
 
-def test_differential_conductance_is_the_derivative(made):
+def test_the_slope_is_the_derivative(made):
     middle = (V[1:] + V[:-1]) / 2
-    slope = np.diff(made.current(100.0, V)) / np.diff(V)
-    np.testing.assert_allclose(made.differential_conductance(100.0, middle), slope, rtol=2e-3)
+    np.testing.assert_allclose(made.slope(middle), np.diff(made.shape(V)) / np.diff(V), rtol=2e-3)
+    assert made.current(np.full((3, 1), 50.0), V[None, :4]).shape == (3, 4)
 
 
-def test_chord_conductance_at_rest_is_the_limit(made):
-    assert made.chord_conductance(100.0, 0.0) == pytest.approx(made.chord_conductance(100.0, 1e-7), rel=1e-5)
-    assert made.chord_conductance(100.0, 0.0) == pytest.approx(float(made.differential_conductance(100.0, 0.0)))
-    assert made.chord_conductance(np.full((3, 1), 50.0), V[None, :4]).shape == (3, 4)
+def test_a_copy_with_other_points_is_another_curve_and_use_changes_none():
+    used, fresh = curve(**TABLE), curve(**TABLE)
+    used.shape(V)
+    assert used == fresh
+    assert hash(used) == hash(fresh)
+    bent = tuple(np.sinh(8.0 * POINTS).tolist())
+    assert used.model_copy(update={"currents": bent}).shape(0.4) == curve(**TABLE | {"currents": bent}).shape(0.4)
 
 
 def test_sinh_by_hand():

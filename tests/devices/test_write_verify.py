@@ -148,6 +148,23 @@ def test_the_loop_calibrated_to_readc_takes_the_published_tries():
     assert ((error.std(axis=1) > 2.42) & (error.std(axis=1) < 2.98)).all()
 
 
+@pytest.mark.statistics
+@pytest.mark.parametrize("verify_noise", [0.0, 1.0, 3.0])
+def test_the_loop_leaves_the_error_that_std_tells_and_draw_draws_if_its_steps_are_large(verify_noise):
+    """What is read last is uniform within the tolerance; the read's own error is the conductance's."""
+    n, wide = 20_000, AimedPulses(gain=1.0, c2c=0.2)  # steps of 30 uS, windows of 4 uS
+    dev = device({"set": wide, "reset": wide}, max_tries=10_000, verify_noise=verify_noise)
+    cells = program_keyed(dev, np.full(n, 75.0), KEY)
+    drawn = dev.prog_noise.draw(np.full(n, 75.0), np.random.default_rng(3))
+    assert not cells.failed.any()
+    expected = float(dev.prog_noise.std(75.0))
+    for error in (cells.g - 75.0, drawn):
+        assert abs(error.mean()) < 4.5 * expected / np.sqrt(n)
+        # No more spread than of normal errors; and the density of states before the last read falls by the part
+        # (error / 30 uS)^2 / 2 to the sides, which takes less than 1 % off.
+        assert error.std() == pytest.approx(expected, rel=4.5 / np.sqrt(2 * n) + 0.01)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

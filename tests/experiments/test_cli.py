@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import soundfile
 
 from memramp import __version__
 from memramp.experiments.console import results_console
+from memramp.experiments.ramp_results import BlockSummary
 from memramp.experiments.report import TerminalReporter
 from memramp.experiments.results import PointSummary
 from memramp.experiments.runner import RunResult
@@ -106,6 +108,9 @@ def test_a_note_tells_of_bias_devices_beyond_their_window_but_not_of_rounding(ov
     with console.capture() as shown:
         TerminalReporter(console).finish(RunResult(Path("out"), ("a", "b"), [summary]))
     assert ("note" in shown.get()) == told
+    assert summary.as_dict(("a", "b"))["bias_overflow"]["chips"] == told
+    rows = tuple(SimpleNamespace(bias_overflow=excess) for excess in overflow)
+    assert BlockSummary(rows, limit=1.0).overflowing == told
     assert ("on 1 of 2 chips, calibration asks a bias device for up to 1.6 uS" in " ".join(shown.get().split())) == told
 
 

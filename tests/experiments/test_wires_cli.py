@@ -30,6 +30,22 @@ def test_a_map_is_drawn_and_says_what_columns_lose(folder, capsys):
     assert "below those of perfect wires" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("access", [[], ["--r-access", "1 kohm"]])
+def test_wires_without_resistance_lose_nothing_whatever_the_transistor(capsys, access):
+    command = ["wires", "map", "--size", "16x6", "--r-row", "0", "--r-col", "0", *access, "--out", "ir.png"]
+    assert main(command) == 0
+    assert "are 0 to 0 % below those of perfect wires" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("folder")
+def test_losses_are_those_of_the_exact_solution_beside_the_same_transistors(capsys):
+    assert main(["wires", "map", "--size", "16x6", "--r-access", "1 kohm", "--g-on", "100 uS", "--out", "ir.png"]) == 0
+    wires, perfect = WireConfig(r_row=1.0, r_col=1.0, cell="1T1R", r_access=1e3), 16 * 100.0 / 1.1  # uA at 1 V
+    lost = 100.0 * (1.0 - solve(np.full((16, 6), 100.0), wires, np.ones(16)).currents[0] / perfect)
+    assert f"are {lost.min():.3g} to {lost.max():.3g} % below" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

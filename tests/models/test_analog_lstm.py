@@ -2,6 +2,7 @@ import numba
 import numpy as np
 import pytest
 from networks import FLUCTUATING, HARDWARE, IDEAL, NOISY, crossbar, random_checkpoint, random_features
+from roundings import tolerance_of_roundings
 
 from memramp.config import validate
 from memramp.devices import resolve_device
@@ -76,7 +77,10 @@ def test_uniform_converter_of_many_bits_approaches_the_float_network_too():
     checkpoint = random_checkpoint()
     activation = ActivationConfig(kind="uniform_adc", bits=12, range=16.0)
     layer = program_network(checkpoint, HardwareConfig(device=IDEAL, activation=activation), CHIP).layer
-    np.testing.assert_allclose(layer.run(normalised(), record=True), lstm(normalised(), checkpoint.lstm), atol=0.02)
+    expected = lstm(normalised(), checkpoint.lstm)
+    tolerance = tolerance_of_roundings(normalised(), checkpoint.lstm, lsb=2 * 16.0 / 2**12)
+    np.testing.assert_allclose(layer.run(normalised(), record=True), expected, rtol=0.0, atol=tolerance)
+    assert tolerance < 0.01 * np.abs(expected).max()
 
 
 def test_the_same_chip_twice_is_the_same_and_another_chip_is_another():
@@ -225,7 +229,10 @@ def test_a_matrix_taller_than_an_array_is_refused_joined_in_charge_or_sent_throu
     fine = {"rows": 6, "tall": "digital", "adc": {"bits": 16, "range": 8.0}}
     digital = HardwareConfig(device=IDEAL, crossbar=crossbar(tile=fine))
     states = program_network(random_checkpoint(), digital, CHIP).layer.run(normalised(), record=True)
-    np.testing.assert_allclose(states, lstm(normalised(), random_checkpoint().lstm), atol=2e-3)  # no ramp, no codes
+    weights = random_checkpoint().lstm
+    # No ramp, no codes of gates: what is left are three roundings of each sum.
+    tolerance = tolerance_of_roundings(normalised(), weights, lsb=8.0 / (2**15 - 1), parts=3)
+    np.testing.assert_allclose(states, lstm(normalised(), weights), rtol=0.0, atol=tolerance)
 
 
 def test_a_cell_state_without_ramp_converters_cannot_go_through_one():
@@ -255,8 +262,10 @@ def test_drift_of_the_devices_acts_on_weights_and_ramps_at_inference_only():
     factor = 1e4**-0.1
     np.testing.assert_allclose(old.array.w_eff, factor * fresh.array.w_eff, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(old.sigmoid.base, factor * fresh.sigmoid.base, rtol=1e-4, atol=1e-5)
-    # Both fall alike, so the comparisons stay as they were: the ramp tracks.
-    np.testing.assert_allclose(old.run(normalised()), fresh.run(normalised()), atol=0.05)
+    # Both fall alike, so the comparisons stay as they were: the ramp tracks. Thresholds lie 0.1 and more apart and sums
+    # are rounded by less than 1e-6, which decides one of 1e5 conversions. There are 4,704: hardly ever in two samples.
+    same = np.abs(old.run(normalised()) - fresh.run(normalised())).max(axis=1) < 1e-6
+    assert np.count_nonzero(~same) <= 1
 
 
 def test_telegraph_noise_and_bit_serial_inputs_do_not_go_together():

@@ -6,7 +6,7 @@ import pytest
 
 from memramp.jit import kernel
 from memramp.normals import fill_normals
-from memramp.peripherals import kernels
+from memramp.peripherals import driver_kernels, kernels
 
 RNG = np.random.default_rng(11)
 
@@ -137,7 +137,7 @@ def test_codes_do_not_depend_on_threads_batch_split_or_parts():
 def test_batch_quantiser_equals_the_slow_reference(levels, limit):
     x = np.concatenate([RNG.normal(0.0, limit, 200), [0.0, limit, -limit, 9.0, -9.0]]).astype(np.float32)[:, None]
     out = np.empty_like(x)
-    kernels.quantise_batch(x, np.float32(limit), levels, out)
+    driver_kernels.quantise_batch(x, np.float32(limit), levels, out)
     for value, found in zip(x[:, 0], out[:, 0], strict=True):
         clipped = min(max(value, -np.float32(limit)), np.float32(limit))
         steps = np.float32(levels)

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import constants, stats
 
 from memramp.config import validate
 from memramp.devices import Device, ReadConditions, program
-from memramp.devices.constants import BOLTZMANN, ELEMENTARY_CHARGE
 from memramp.devices.fluctuation import Fluctuation
 
 pytestmark = pytest.mark.statistics
@@ -36,7 +35,7 @@ def charges(density, bandwidth, width, rng):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_current_noise_integrated_over_time_has_the_variance_of_its_law(kind, bandwidth, width):
     g = 40.0  # uS
-    density = 4 * BOLTZMANN * 330.0 * 40e-6 if kind == "thermal" else 2 * ELEMENTARY_CHARGE * 40e-6 * 0.15
+    density = 4 * constants.k * 330.0 * 40e-6 if kind == "thermal" else 2 * constants.e * 40e-6 * 0.15
     slow = charges(density, bandwidth, width, np.random.default_rng(1)) / (READ.v_read * READ.t_pulse) * 1e6
     block = {"kind": kind} if bandwidth is None else {"kind": kind, "bandwidth": bandwidth}
     told = device(read_noise=block).read_noise.fluctuation(np.array(g), READ)
