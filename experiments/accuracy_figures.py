@@ -15,6 +15,7 @@ from memramp.crossbar.wire_figures import evenly_wrapped
 from memramp.experiments.axis_labels import time_label, unit_of, value_label
 from memramp.experiments.loading import Experiment, Point
 from memramp.experiments.results import PointSummary
+from memramp.models.metric import ACCURACY, Metric
 
 # Okabe and Ito, without the yellow that is hard to see on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933", "#882255")
@@ -26,7 +27,7 @@ _LEGEND_LINES, _LONGEST = 14, 40  # lines, letters of a line
 _AXIS_LETTERS, _FEW_LEVELS, _LEVEL_LINES = 60, 12, 4  # letters side by side below the axis, labels, lines of a label
 _NUMBERS = 10  # that have a tick each
 _DECADES, _CLOSEST = 2.0, 0.05  # numbers beyond this span or closer than this part of it stand at even distances
-_LOWEST_HEIGHT = 4.0  # percentage points: small differences shall be seen, but not look large
+_LOWEST_HEIGHT = {"accuracy": 4.0, "bpc": 0.05}  # small differences shall be seen, but not look large
 _Line = list[tuple[float, PointSummary]]
 _Level = tuple[float | None, str]  # a number, or None for words; as written
 
@@ -58,18 +59,20 @@ def plot_chips(summary: PointSummary) -> Figure:
     axes = figure.add_subplot()
     n, sd, blue = len(summary.chips), summary.sd or 0.0, _COLOURS[0]
     axes.axhspan(summary.mean - sd, summary.mean + sd, color=blue, alpha=0.15, lw=0)
-    spread = f" $\\pm$ {sd:.2f} %" if n > 1 else " %"
-    axes.axhline(summary.mean, color=blue, lw=1.8, label=f"mean of {n}: {summary.mean:.2f}{spread}")
+    metric = summary.metric
+    unit = f" {metric.unit}" if metric.unit else ""
+    spread = f" $\\pm$ {metric.number(sd)}{unit}" if n > 1 else unit
+    axes.axhline(summary.mean, color=blue, lw=1.8, label=f"mean of {n}: {metric.number(summary.mean)}{spread}")
     size = 7 if n <= 50 else 3
     axes.plot(np.arange(1, n + 1), summary.chips, "o", color=blue, ms=size, mec="white", label="noisy chip")
     for accuracy, colour, style, name in (
-        (summary.ideal_accuracy, _COLOURS[1], "-.", "ideal converter"),
-        (summary.float_accuracy, _GREY, "--", "float network"),
+        (summary.ideal, _COLOURS[1], "-.", "ideal converter"),
+        (summary.floating, _GREY, "--", "float network"),
     ):
-        axes.axhline(accuracy, color=colour, ls=style, lw=1.5, label=f"{name}: {accuracy:.2f} %")
-    axes.set(xlim=(0.3, n + 0.7), xlabel="chip", ylabel="accuracy (%)")
+        axes.axhline(accuracy, color=colour, ls=style, lw=1.5, label=f"{name}: {metric.text(accuracy)}")
+    axes.set(xlim=(0.3, n + 0.7), xlabel="chip", ylabel=metric.label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _leave_room(axes)
+    _leave_room(axes, metric)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return figure
 
@@ -87,8 +90,9 @@ def plot_sweep(experiment: Experiment, summaries: Sequence[PointSummary]) -> Fig
         label = _in_lines(", ".join(map(value_label, values)), _LONGEST) or _CHIPS
         _draw_line(axes, grid, index, label, sorted(line, key=lambda entry: entry[0]))
     _draw_float(axes, grid)
-    _label_axes(axes, grid)
-    _leave_room(axes)
+    metric = summaries[0].metric
+    _label_axes(axes, grid, metric)
+    _leave_room(axes, metric)
     _add_legend(axes, grid)
     return figure
 
@@ -162,7 +166,7 @@ def _draw_line(axes: Axes, grid: _Grid, index: int, label: str, line: _Line) -> 
     style: dict[str, Any] = {"color": colour, "ls": joined, "marker": marker, "ms": 5.5, "lw": 1.8, "elinewidth": 1.2}
     axes.errorbar(x, mean, sd if bars else None, capsize=3, label=label, **style)
     if not grid.crowded:
-        ideal = [summary.ideal_accuracy for _, summary in line]
+        ideal = [summary.ideal for _, summary in line]
         axes.plot(x, ideal, color=colour, ls=":" if joined else "", marker=marker, ms=4.5, mfc="none", lw=1.4)
 
 
@@ -175,20 +179,20 @@ def _shift(grid: _Grid, index: int) -> float:
 
 def _draw_float(axes: Axes, grid: _Grid) -> None:
     """Draw one line where all points have the same float network, else one for each combination."""
-    values = {summary.float_accuracy for line in grid.lines.values() for _, summary in line}
+    values = {summary.floating for line in grid.lines.values() for _, summary in line}
     if len(values) == 1:
         axes.axhline(values.pop(), color=_GREY, ls="--", lw=1.4)
         return
     for index, line in enumerate(grid.lines.values()):
         places, summaries = zip(*sorted(line, key=lambda entry: entry[0]), strict=True)
-        axes.plot(places, [summary.float_accuracy for summary in summaries], color=_colour(index), ls="--", lw=1.2)
+        axes.plot(places, [summary.floating for summary in summaries], color=_colour(index), ls="--", lw=1.2)
 
 
 def _colour(index: int) -> str:
     return _COLOURS[index % len(_COLOURS)]
 
 
-def _label_axes(axes: Axes, grid: _Grid) -> None:
+def _label_axes(axes: Axes, grid: _Grid, metric: Metric) -> None:
     unit = unit_of(grid.key) if grid.numeric else None
     places, names = zip(*grid.ticks, strict=True)
     if not grid.numeric:
@@ -199,7 +203,7 @@ def _label_axes(axes: Axes, grid: _Grid) -> None:
         axes.set_xticks(places[::step], names[::step])
         unit = None if unit == "s" else unit  # times carry units of their own
     distances = ", not to scale" if grid.numeric and grid.even else ""
-    axes.set(xlabel=grid.key + (f" ({unit})" if unit else "") + distances, ylabel="accuracy (%)")
+    axes.set(xlabel=grid.key + (f" ({unit})" if unit else "") + distances, ylabel=metric.label)
     axes.grid(alpha=0.25)
 
 
@@ -243,8 +247,9 @@ def _add_legend(axes: Axes, grid: _Grid) -> None:
     legend.set_alignment("left")
 
 
-def _leave_room(axes: Axes) -> None:
+def _leave_room(axes: Axes, metric: Metric) -> None:
     low, high = axes.get_ylim()
-    missing = max(0.0, _LOWEST_HEIGHT - (high - low)) / 2
-    axes.set_ylim(max(0.0, low - missing), min(100.5, high + missing))
+    missing = max(0.0, _LOWEST_HEIGHT[metric.name] - (high - low)) / 2
+    top = 100.5 if metric is ACCURACY else np.inf
+    axes.set_ylim(max(0.0, low - missing), min(top, high + missing))
     axes.grid(axis="y", alpha=0.25)

@@ -32,10 +32,12 @@ def draw_all(
     experiment: Experiment, prepared: Sequence[PreparedPoint], result: RunResult
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the figures of a run as (file name, PNG)."""
-    yield "accuracy.png", to_png(
+    metric = result.summaries[0].metric
+    yield f"{metric.name}.png", to_png(
         plot_sweep(experiment, result.summaries) if experiment.swept else plot_chips(result.summaries[0])
     )
-    yield "confusion.png", to_png(plot_confusion(best(result.summaries), result.classes))
+    if (found := best(result.summaries)).confusion is not None:
+        yield "confusion.png", to_png(plot_confusion(found, result.classes))
     ramps = [part for part in prepared if part.hardware.activation.kind == "nladc" and not joined_in_digital(part)]
     if ramps:
         yield "ramps.png", to_png(plot_chip_ramps(ramps[0]))
@@ -78,6 +80,7 @@ def to_png(figure: Figure) -> bytes:
 
 def plot_confusion(summary: PointSummary, classes: Sequence[str]) -> Figure:
     """Draw which class (rows) was taken for which (columns) on all chips, in percent of the row."""
+    assert summary.confusion is not None
     percent, n = row_percent(summary.confusion), len(classes)
     size = 2.6 + 0.42 * n
     figure = Figure(figsize=(size + 0.9, size), layout="constrained")

@@ -108,7 +108,7 @@ def about_network(experiment: "Experiment", prepared: "Sequence[PreparedPoint]")
         **about_run(experiment.config, "network", experiment.source, experiment.overrides),
         "chips": experiment.config.chips,
         "data": _unique(
-            {"description": part.data.description, "clips": len(part.data), "sha256": part.data.sha256}
+            {"description": part.data.description, "size": len(part.data), "sha256": part.data.sha256}
             for part in prepared
         ),
         "checkpoints": _unique(

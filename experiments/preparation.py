@@ -5,12 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from memramp.errors import InputError
+from memramp.experiments.evaluation import Data
 from memramp.experiments.loading import Experiment, Point
 from memramp.models.analog_network import program_network
 from memramp.models.checkpoint import Checkpoint, load_checkpoint
 from memramp.models.digital_twin import check_faults, check_measured
 from memramp.models.hardware import HardwareConfig
-from memramp.models.keyword_data import KeywordSet, TaskConfig, load_keyword_set
+from memramp.models.keyword_data import TaskConfig, load_keyword_set
+from memramp.models.language_model import LanguageModel
+from memramp.models.text_part import TextPart, TextPartTask, load_text_part
 from memramp.streams import Streams
 
 Note = Callable[[str], None]
@@ -28,7 +31,7 @@ class PreparedPoint:
     reference: Checkpoint
     """Network of the row ``float``."""
 
-    data: KeywordSet
+    data: Data
 
 
 def prepare(experiment: Experiment, note: Note = lambda _: None) -> list[PreparedPoint]:
@@ -48,20 +51,37 @@ def prepare(experiment: Experiment, note: Note = lambda _: None) -> list[Prepare
     """
     loaded: dict[str, Checkpoint] = {}
     hardware = [_checked_hardware(point, loaded) for point in experiment.points]  # first: reading data takes longest
-    sets: dict[TaskConfig, KeywordSet] = {}
+    sets: dict[str, Data] = {}
     prepared = []
     for point, described in zip(experiment.points, hardware, strict=True):
         task, checkpoint = point.config.task, loaded[point.config.model.checkpoint]
-        if task not in sets:
-            note("reading the data")
-            sets[task] = load_keyword_set(task)  # its errors name the folder or the clip
-        data = sets[task]
         reference = loaded[_float_name(point)]
         with _naming(point):
+            key = f"{task.model_dump_json()} {checkpoint.classes if isinstance(task, TextPartTask) else ''}"
+            if key not in sets:
+                note("reading the data")
+                sets[key] = _load(task, checkpoint)
+            data = sets[key]
             for network in (checkpoint, reference):
-                network.expecting(None, data.classes).normalise(data.features[:1])
+                _check_data(network, data)
         prepared.append(PreparedPoint(point, described, checkpoint, reference, data))
     return prepared
+
+
+def _load(task: TaskConfig | TextPartTask, checkpoint: Checkpoint) -> Data:
+    if isinstance(task, TextPartTask):
+        return load_text_part(task, checkpoint.classes, checkpoint.name)
+    return load_keyword_set(task)
+
+
+def _check_data(network: Checkpoint, data: Data) -> None:
+    network.expecting(None, data.classes)
+    if isinstance(data, TextPart):
+        LanguageModel.floating(network)
+    elif network.network.read == "all" or network.network.embedding is not None:
+        raise InputError(f"{network.name}: is a language model, the task has clips")
+    else:
+        network.normalise(data.features[:1])
 
 
 def _checked_hardware(point: Point, loaded: dict[str, Checkpoint]) -> HardwareConfig:

@@ -17,7 +17,9 @@ from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
 from memramp.experiments.results import PointSummary, Row, best, confusions, overflowing
 from memramp.experiments.runner import Reporter, RunResult
+from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.spec import RecurrentSpec
 from memramp.peripherals.wording import calibration_label
 
 SHOWN_CONFUSIONS = 4
@@ -90,8 +92,9 @@ class TerminalReporter(Reporter):
 
 
 def results_table(summaries: Sequence[PointSummary]) -> Table:
-    """Return the table of a run: a row a point, accuracies in percent."""
-    table = Table(title="Accuracy (%)", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    """Return the table of a run: a row a point."""
+    metric = summaries[0].metric
+    table = Table(title=metric.label.capitalize(), title_justify="left", title_style="bold", box=None, pad_edge=False)
     swept = list(summaries[0].sweep)
     for key in swept:
         table.add_column(Text(_in_lines(key)), justify="right", overflow="fold")
@@ -101,9 +104,9 @@ def results_table(summaries: Sequence[PointSummary]) -> Table:
     table.add_column(f"{n} noisy chip{'s' if n > 1 else ''}\n{'mean ± sd' if n > 1 else ''}".rstrip(), justify="right")
     for summary in summaries:
         values = [Text(value) for value in summary.sweep.values()]
-        digital = (f"{summary.float_accuracy:.2f}", f"{summary.ideal_accuracy:.2f}")
-        sd = "" if summary.sd is None else f" ± {summary.sd:.2f}"
-        table.add_row(*values, *digital, f"{summary.mean:.2f}{sd}")
+        digital = (metric.number(summary.floating), metric.number(summary.ideal))
+        sd = "" if summary.sd is None else f" ± {metric.number(summary.sd)}"
+        table.add_row(*values, *digital, f"{metric.number(summary.mean)}{sd}")
     return table
 
 
@@ -130,6 +133,8 @@ def labelled(rows: Sequence[tuple[str, str]]) -> Table:
 
 def _confusion_lines(result: RunResult) -> Table | None:
     summary = best(result.summaries)
+    if summary.confusion is None:
+        return None
     found = confusions(summary.confusion, result.classes, SHOWN_CONFUSIONS)
     if not found:
         return None
@@ -171,8 +176,10 @@ def _beyond_ideal(hardware: Sequence[HardwareConfig], swept: Sequence[str]) -> l
     Of a block, what all points share: what differs between them is in the line of the sweep.
     """
     lines = []
-    for name in ("crossbar", "input", "circuit", "environment"):
-        blocks = [getattr(found, name).model_dump(mode="json", exclude_defaults=True) for found in hardware]
+    for name in ("crossbar", "input", "gates", "state", "linear_adc", "circuit", "environment"):
+        blocks = [
+            found.model_dump(mode="json", include={name}, exclude_defaults=True).get(name, {}) for found in hardware
+        ]
         common = _common([flat(block, f"{name}.") for block in blocks])
         shown = [key for key in common if not any(f"{key}.".startswith(f"{other}.") for other in swept)]
         if shown:
@@ -210,8 +217,7 @@ def _values(experiment: Experiment, key: str) -> str:
 
 
 def _network(part: PreparedPoint) -> str:
-    lstm = part.checkpoint.lstm
-    shape = f"LSTM {lstm.inputs} -> {lstm.hidden}, {len(part.checkpoint.classes)} classes"
+    shape = described_network(part.checkpoint)
     reference = part.point.config.model.float_checkpoint
     return f"{part.point.config.model.checkpoint}: {shape}" + (f"; float: {reference}" if reference else "")
 
@@ -220,6 +226,20 @@ def _device(part: PreparedPoint) -> str:
     own = part.point.config.ramp_device
     ramp = "" if own is None else f"; ramps: {described(part.hardware.devices_of_ramp, own.preset)}"
     return described(part.hardware.device, part.point.config.device.preset) + ramp
+
+
+def described_network(checkpoint: Checkpoint) -> str:
+    """Return the layers of a network in a phrase: ``LSTM 40 -> 32, 12 classes``."""
+    spec = checkpoint.network
+    parts = [_layer(layer) for layer in spec.recurrent]
+    what = "symbols" if spec.embedding is not None else "classes"
+    return f"{', '.join(parts)}, {len(checkpoint.classes)} {what}"
+
+
+def _layer(layer: RecurrentSpec) -> str:
+    projected = "" if layer.projection is None else f" -> {layer.projection}"
+    both = " in both directions" if layer.bidirectional else ""
+    return f"{layer.kind.upper()} {layer.inputs} -> {layer.hidden}{projected}{both}"
 
 
 _NOISE_KINDS = {"polynomial": "polynomial in g", "table": "as measured", "sigma_table": "by measured target"}

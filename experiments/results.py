@@ -12,11 +12,16 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memramp.experiments.scores import Counts, Score, together
+from memramp.models.metric import Metric
+
 Condition = Literal["float", "ideal", "chip"]
 """``float``: the network in floating point; ``ideal``: devices without noise or faults, so that only the converters'
 quantisation is left; ``chip``: one programmed chip."""
 
-Counts = NDArray[np.int64]
+VALUE_DIGITS = {"accuracy": 4, "bpc": 6}
+"""Behind the point, in files."""
+
 _JSON_LINE = 110
 
 LEAST_OVERFLOW = 0.1
@@ -30,7 +35,7 @@ def overflowing(excess: ArrayLike) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One evaluation on all clips."""
+    """One evaluation on all data."""
 
     point: int
     """Number of the point, from 1."""
@@ -42,26 +47,9 @@ class Row:
     chip: int | None
     """Number of the chip, from 1."""
 
-    confusion: Counts
-    """Clips of each class (rows) that were taken for which (columns), [classes, classes]."""
-
+    score: Score
     bias_overflow: float = 0.0
     """By how much calibration asked a bias device of a ramp for more than g_max [uS]."""
-
-    @property
-    def clips(self) -> int:
-        """Number of clips."""
-        return int(self.confusion.sum())
-
-    @property
-    def correct(self) -> int:
-        """Number of clips that were recognised."""
-        return int(np.trace(self.confusion))
-
-    @property
-    def accuracy(self) -> float:
-        """Part of the clips that were recognised, in percent."""
-        return 100.0 * self.correct / self.clips
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,29 +58,30 @@ class PointSummary:
 
     point: int
     sweep: dict[str, str]
-    float_accuracy: float
-    """Accuracy in floating point, in percent."""
+    metric: Metric
+    floating: float
+    """Metric in floating point."""
 
-    ideal_accuracy: float
-    """Accuracy with ideal devices, in percent."""
+    ideal: float
+    """Metric with ideal devices."""
 
     chips: NDArray[np.float64]
-    """Accuracies of the chips, in percent."""
+    """Metric of each chip."""
 
-    confusion: Counts
-    """Sum over the chips, [true, found]."""
+    confusion: Counts | None
+    """Sum over the chips, [true, found]; None where nothing is recognised."""
 
     bias_overflow: NDArray[np.float64]
     """Of each chip, see `Row.bias_overflow` [uS]."""
 
     @property
     def mean(self) -> float:
-        """Mean accuracy of the chips, in percent."""
+        """Mean metric of the chips."""
         return float(np.mean(self.chips))
 
     @property
     def sd(self) -> float | None:
-        """Standard deviation between chips (n - 1), in percentage points; None for a single chip."""
+        """Standard deviation between chips (n - 1); None for a single chip."""
         return float(np.std(self.chips, ddof=1)) if len(self.chips) > 1 else None
 
     @property
@@ -102,24 +91,29 @@ class PointSummary:
 
     def as_dict(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the summary as JSON holds it."""
+        digits = VALUE_DIGITS[self.metric.name]
         chips = {
             "n": len(self.chips),
-            "mean": round(self.mean, 4),
-            "sd": None if self.sd is None else round(self.sd, 4),
-            "min": round(float(self.chips.min()), 4),
-            "max": round(float(self.chips.max()), 4),
+            "mean": round(self.mean, digits),
+            "sd": None if self.sd is None else round(self.sd, digits),
+            "min": round(float(self.chips.min()), digits),
+            "max": round(float(self.chips.max()), digits),
         }
+        confusion = {}
+        if self.confusion is not None:
+            confusion = {"confusion": {"classes": list(classes), "true_by_found": self.confusion.tolist()}}
         return {
             "point": self.point,
             "sweep": self.sweep,
-            "float": round(self.float_accuracy, 4),
-            "ideal": round(self.ideal_accuracy, 4),
+            "metric": self.metric.name,
+            "float": round(self.floating, digits),
+            "ideal": round(self.ideal, digits),
             "chips": chips,
             "bias_overflow": {
                 "chips": overflowing(self.bias_overflow),
                 "max_uS": round(float(self.bias_overflow.max()), 4),
             },
-            "confusion": {"classes": list(classes), "true_by_found": self.confusion.tolist()},
+            **confusion,
         }
 
 
@@ -129,20 +123,26 @@ def summarise(rows: Sequence[Row]) -> list[PointSummary]:
     for number in dict.fromkeys(row.point for row in rows):
         here = [row for row in rows if row.point == number]
         chips = [row for row in here if row.condition == "chip"]
-        digital = {row.condition: row.accuracy for row in here if row.condition != "chip"}
+        digital = {row.condition: row.score.value for row in here if row.condition != "chip"}
         if chips and len(digital) == 2:
-            accuracies = np.array([row.accuracy for row in chips])
-            confusion = np.sum([row.confusion for row in chips], axis=0)
-            overflow = np.array([row.bias_overflow for row in chips])
             summaries.append(
-                PointSummary(number, here[0].sweep, digital["float"], digital["ideal"], accuracies, confusion, overflow)
+                PointSummary(
+                    point=number,
+                    sweep=here[0].sweep,
+                    metric=here[0].score.metric,
+                    floating=digital["float"],
+                    ideal=digital["ideal"],
+                    chips=np.array([row.score.value for row in chips]),
+                    confusion=together([row.score for row in chips]),
+                    bias_overflow=np.array([row.bias_overflow for row in chips]),
+                )
             )
     return summaries
 
 
 def best(summaries: Sequence[PointSummary]) -> PointSummary:
-    """Return the point of the highest mean accuracy, the first of equals."""
-    return max(summaries, key=lambda summary: summary.mean)
+    """Return the point of the best mean, the first of equals."""
+    return max(summaries, key=lambda summary: summary.metric.sign * summary.mean)
 
 
 def confusions(counts: Counts, classes: Sequence[str], n: int) -> list[tuple[str, str, float]]:
@@ -185,14 +185,14 @@ class TableFile:
 class ResultsFile(TableFile):
     """``results.csv`` of a network."""
 
-    def __init__(self, path: Path, swept: Sequence[str]) -> None:
-        super().__init__(path, ["point", *swept, "condition", "chip", "accuracy", "correct", "clips"])
+    def __init__(self, path: Path, swept: Sequence[str], kind: type[Score]) -> None:
+        super().__init__(path, ["point", *swept, "condition", "chip", kind.metric.name, *kind.headings])
 
     def add(self, row: Row) -> None:
         """Append a row."""
         chip = "" if row.chip is None else row.chip
-        accuracy = f"{row.accuracy:.4f}"
-        self.write([row.point, *row.sweep.values(), row.condition, chip, accuracy, row.correct, row.clips])
+        value = f"{row.score.value:.{VALUE_DIGITS[row.score.metric.name]}f}"
+        self.write([row.point, *row.sweep.values(), row.condition, chip, value, *row.score.cells()])
 
 
 def to_json(data: Any) -> bytes:

@@ -1,18 +1,20 @@
 """Running an experiment: every point in floating point, with ideal devices, and on a number of chips."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memramp.experiments.evaluation import in_floating_point, kind_of, on_chip
 from memramp.experiments.folders import make_folder, vacant
 from memramp.experiments.loading import Experiment
 from memramp.experiments.manifest import Manifest, about_network
 from memramp.experiments.preparation import PreparedPoint, prepare
-from memramp.experiments.results import Condition, Counts, PointSummary, ResultsFile, Row, summarise, to_json
+from memramp.experiments.results import Condition, PointSummary, ResultsFile, Row, summarise, to_json
+from memramp.experiments.scores import Score
 from memramp.files import write_atomically
 from memramp.jit import cache_folder
-from memramp.models.analog_network import confusion, program_network
+from memramp.models.analog_network import program_network
 from memramp.streams import Streams
 
 
@@ -104,8 +106,9 @@ class _Run:
         return result
 
     def _evaluate(self) -> None:
-        with ResultsFile(self.folder / "results.csv", self.experiment.swept) as file:
-            for row in evaluate(self.prepared, self.experiment.config.seed, self.experiment.config.chips):
+        config, kind = self.experiment.config, kind_of(self.prepared[0].data)
+        with ResultsFile(self.folder / "results.csv", self.experiment.swept, kind) as file:
+            for row in evaluate(self.prepared, config.seed, config.chips, self.report.note):
                 file.add(row)
                 self.rows.append(row)
                 self.report.row(row)
@@ -129,7 +132,9 @@ class _Run:
         return f"{len(self.rows)} of {self.total} rows are kept in {self.folder / 'results.csv'}"
 
 
-def evaluate(prepared: Sequence[PreparedPoint], seed: int, chips: int) -> Iterator[Row]:
+def evaluate(
+    prepared: Sequence[PreparedPoint], seed: int, chips: int, note: Callable[[str], None] = lambda _: None
+) -> Iterator[Row]:
     """Yield the rows of all points: float, ideal, then the chips from 1 on.
 
     Parameters
@@ -140,25 +145,27 @@ def evaluate(prepared: Sequence[PreparedPoint], seed: int, chips: int) -> Iterat
         Seed of the chips' streams.
     chips : int
         Number of chips at each point.
+    note : callable
+        Is told how long evaluations proceed.
     """
-    known: dict[tuple[str, ...], Counts] = {}
+    known: dict[tuple[str, ...], Score] = {}
     for part in prepared:
         for condition in ("float", "ideal"):
             key = _depends_on(part, condition)
             if key not in known:  # points often share them
-                known[key] = _digital(part, condition)
+                known[key] = _digital(part, condition, note)
             yield Row(part.point.number, part.point.sweep, condition, None, known[key])
         for chip in range(1, chips + 1):
             network = program_network(part.checkpoint, part.hardware, Streams(seed).child("chip", chip))
-            counts = confusion(network.logits(part.data.features), part.data.labels)
-            yield Row(part.point.number, part.point.sweep, "chip", chip, counts, network.bias_overflow)
+            score = on_chip(network, part.data, f"chip {chip}", note)
+            yield Row(part.point.number, part.point.sweep, "chip", chip, score, network.bias_overflow)
 
 
-def _digital(part: PreparedPoint, condition: Condition) -> Counts:
+def _digital(part: PreparedPoint, condition: Condition, note: Callable[[str], None]) -> Score:
     if condition == "float":
-        return confusion(part.reference.float_logits(part.data.features), part.data.labels)
+        return in_floating_point(part.reference, part.data, note)
     network = program_network(part.checkpoint, part.hardware.ideal(), Streams(0))  # without noise, no stream is used
-    return confusion(network.logits(part.data.features), part.data.labels)
+    return on_chip(network, part.data, "ideal converter", note)
 
 
 def _depends_on(part: PreparedPoint, condition: Condition) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from memramp.devices import DeviceConfig
 from memramp.models.hardware import Readout, StateTanh
 from memramp.models.hardware_blocks import HardwareBlocks
 from memramp.models.keyword_data import TaskConfig
+from memramp.models.text_part import TextPartTask
 
 SCHEMA_VERSION = 1
 """Version of the file format; it changes when a file of the old form would be read in another sense."""
@@ -91,8 +92,8 @@ class ExperimentConfig(RunKeys, HardwareBlocks):
     chips: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 10
     """Number of chips at each point, each programmed independently."""
 
-    task: TaskConfig = TaskConfig()
-    """The labelled clips that are recognised."""
+    task: Annotated[TaskConfig | TextPartTask, Field(discriminator="kind")] = TaskConfig()
+    """The labelled clips that are recognised, or the text that is read."""
 
     model: ModelConfig
     """The trained network."""

@@ -138,7 +138,7 @@ class _Session:
 
     def _score(self, value: float) -> str:
         metric = self._trainer.task.metric
-        return f"selection {metric.name} {metric.text(value)}"
+        return f"selection {metric.title} {metric.text(value)}"
 
     def _introduce(self) -> None:
         state, trainer = self._trainer.state, self._trainer

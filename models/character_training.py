@@ -13,12 +13,13 @@ from memramp.errors import InputError
 from memramp.models.character_set import CharacterSet
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.metric import BPC
 from memramp.models.spec import NetworkSpec, stacked_spec
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import States, TrainableNetwork, network_of
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_draw import draw_hardware
-from memramp.models.training_task import Distillation, Metric, Pass
+from memramp.models.training_task import Distillation, Pass
 from memramp.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
@@ -35,7 +36,7 @@ class CharacterTraining:
 
     config: TrainingConfig
     data: CharacterSet
-    metric = Metric("bpc", "bits per character", 4, -1)
+    metric = BPC
     _states: States = field(default_factory=dict)
     _taught: States = field(default_factory=dict)
 

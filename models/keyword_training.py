@@ -12,10 +12,11 @@ from memramp.errors import InputError
 from memramp.models.analog_network import accuracy, program_network
 from memramp.models.checkpoint import NORMALISATION, Checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.metric import ACCURACY
 from memramp.models.spec import NetworkSpec, stacked_spec
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_data import TrainingData
-from memramp.models.training_task import Distillation, Metric, Pass
+from memramp.models.training_task import Distillation, Pass
 from memramp.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
@@ -27,7 +28,7 @@ class KeywordTraining:
 
     config: TrainingConfig
     data: TrainingData
-    metric = Metric("accuracy", "%", 2, 1)
+    metric = ACCURACY
 
     @property
     def spec(self) -> NetworkSpec:

@@ -253,7 +253,7 @@ class HardwareDraw:
 def powers_of(coding: Coding | None) -> tuple[Power, Power]:
     """Return what the variances of held and of white noise are multiplied with, for inputs as drivers apply them.
 
-    The simulator's are in `memramp.peripherals.kernels.encode`.
+    The simulator's are in `memramp.peripherals.driver_kernels.encode`.
     """
     if coding is None:
         return torch.square, torch.abs

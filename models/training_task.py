@@ -11,27 +11,11 @@ from torch import Tensor
 
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.metric import Metric
 from memramp.models.spec import NetworkSpec
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import TrainableNetwork
 from memramp.streams import Streams
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What is measured on the selection data."""
-
-    name: str
-    """For tables and files: ``accuracy``, ``bpc``."""
-
-    unit: str
-    digits: int
-    sign: int
-    """+1 where more is better, -1 where less is."""
-
-    def text(self, value: float) -> str:
-        """Return a value as it is shown."""
-        return f"{value:.{self.digits}f}{f' {self.unit}' if self.unit else ''}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from memramp.experiments.report import TerminalReporter
 from memramp.experiments.results import PointSummary
 from memramp.experiments.runner import RunResult
 from memramp.models.checkpoint import load_checkpoint, save_checkpoint
+from memramp.models.metric import ACCURACY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,7 +104,7 @@ def test_ramps_are_drawn_only_where_they_are_used(settings, write, command, tmp_
 @pytest.mark.parametrize(("overflow", "told"), [([0.0, 0.099], False), ([0.02, 1.64], True)])
 def test_a_note_tells_of_bias_devices_beyond_their_window_but_not_of_rounding(overflow, told):
     counts = np.array([[9, 1], [0, 10]])
-    summary = PointSummary(1, {}, 95.0, 95.0, np.array([95.0, 95.0]), counts, np.array(overflow))
+    summary = PointSummary(1, {}, ACCURACY, 95.0, 95.0, np.array([95.0, 95.0]), counts, np.array(overflow))
     console = results_console()
     with console.capture() as shown:
         TerminalReporter(console).finish(RunResult(Path("out"), ("a", "b"), [summary]))

@@ -7,6 +7,7 @@ from memramp.experiments.axis_labels import time_label, unit_of, value_label
 from memramp.experiments.figures import plot_array_ir_drop, plot_confusion, to_png
 from memramp.experiments.preparation import prepare
 from memramp.experiments.results import PointSummary
+from memramp.models.metric import ACCURACY
 
 CLASSES = ("silence", "unknown", "yes")
 COUNTS = np.array([[90, 10, 0], [25, 75, 0], [0, 0, 0]])
@@ -14,7 +15,7 @@ COUNTS = np.array([[90, 10, 0], [25, 75, 0], [0, 0, 0]])
 
 def summary(point: int = 1, sweep=None, float_accuracy: float = 92.0, n: int = 5) -> PointSummary:
     chips = 90.0 - point + np.linspace(-1, 1, n)
-    return PointSummary(point, sweep or {}, float_accuracy, 91.0, chips, COUNTS, np.zeros(len(chips)))
+    return PointSummary(point, sweep or {}, ACCURACY, float_accuracy, 91.0, chips, COUNTS, np.zeros(len(chips)))
 
 
 def sweep_of(write, settings, over):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from memramp.experiments.results import ResultsFile, Row, best, confusions, summarise, to_json
+from memramp.experiments.scores import Recognition
 
 CLASSES = ("a", "b", "c")
 RIGHT = np.diag([4, 4, 2])
@@ -15,16 +16,16 @@ TWO_WRONG = np.array([[4, 0, 0], [1, 3, 0], [0, 1, 1]])
 def rows(point: int = 1, sweep=None) -> list[Row]:
     sweep = sweep or {}
     return [
-        Row(point, sweep, "float", None, RIGHT),
-        Row(point, sweep, "ideal", None, ONE_WRONG),
-        Row(point, sweep, "chip", 1, ONE_WRONG),
-        Row(point, sweep, "chip", 2, TWO_WRONG),
+        Row(point, sweep, "float", None, Recognition(RIGHT)),
+        Row(point, sweep, "ideal", None, Recognition(ONE_WRONG)),
+        Row(point, sweep, "chip", 1, Recognition(ONE_WRONG)),
+        Row(point, sweep, "chip", 2, Recognition(TWO_WRONG)),
     ]
 
 
 def test_summary_of_a_point():
     (summary,) = summarise(rows())
-    assert (summary.float_accuracy, summary.ideal_accuracy) == (100.0, 90.0)
+    assert (summary.floating, summary.ideal) == (100.0, 90.0)
     assert summary.mean == pytest.approx(85.0)
     assert summary.sd == pytest.approx(5 * np.sqrt(2))
     np.testing.assert_array_equal(summary.confusion, ONE_WRONG + TWO_WRONG)
@@ -59,7 +60,7 @@ def test_class_without_clips_gives_no_confusion():
 
 def test_rows_are_on_disk_as_soon_as_they_are_added(tmp_path):
     path = tmp_path / "results.csv"
-    with ResultsFile(path, ["k.v"]) as file:
+    with ResultsFile(path, ["k.v"], Recognition) as file:
         for number, row in enumerate(rows(1, {"k.v": "1, 2 uS"}), start=1):
             file.add(row)
             assert path.read_text().count("\n") == 1 + number
@@ -74,7 +75,7 @@ def test_results_never_replace_a_file(tmp_path):
     path = tmp_path / "results.csv"
     path.write_text("precious")
     with pytest.raises(FileExistsError):
-        ResultsFile(path, [])
+        ResultsFile(path, [], Recognition)
     assert path.read_text() == "precious"
 
 
