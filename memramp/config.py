@@ -118,7 +118,7 @@ def describe(value: Any) -> str:
 def first_problem(model: type[BaseModel], error: ValidationError) -> str:
     """Return what is wrong with plain data that were to become a model: its first problem, in one sentence."""
     problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(str(part) for part in _as_written(model, problem["loc"]))
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message[:1].lower() + message[1:]
     match problem["type"]:
@@ -178,17 +178,37 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
     """Return the keys allowed at a place, where pydantic names the kind of a block after its key."""
     models = [model]
     for part in location:
-        if tagged := [each for each in models if _kind_of(each) == part]:
-            models = tagged
-        elif fields := [each.model_fields[str(part)] for each in models if part in each.model_fields]:
-            models = [inner for field in fields for inner in _parts(field.annotation) if _is_model(inner)]
+        models = _models_at(models, part) or models
     return list(models[0].model_fields) if models else []
+
+
+def _as_written(model: type[BaseModel], location: tuple[int | str, ...]) -> list[int | str]:
+    """Return a place as a file has it: without the kinds of blocks, which pydantic names after their keys."""
+    models, written = [model], []
+    for part in location:
+        if not _of_kind(models, part) or any(part in each.model_fields for each in models):
+            written.append(part)
+        models = _models_at(models, part) or models
+    return written
+
+
+def _models_at(models: list[type[BaseModel]], part: int | str) -> list[type[BaseModel]]:
+    """Return the models that a part of a place leads to: those of a kind, or of a field; none for an index."""
+    if tagged := _of_kind(models, part):
+        return tagged
+    fields = [each.model_fields[str(part)] for each in models if part in each.model_fields]
+    return [inner for field in fields for inner in _parts(field.annotation) if _is_model(inner)]
+
+
+def _of_kind(models: list[type[BaseModel]], part: int | str) -> list[type[BaseModel]]:
+    return [each for each in models if part in _kinds_of(each)]
 
 
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _kind_of(kind: type[BaseModel]) -> Any:
+def _kinds_of(kind: type[BaseModel]) -> list[Any]:
+    """Return the kinds of blocks that a model stands for."""
     field = kind.model_fields.get("kind")
-    return None if field is None else field.default
+    return [] if field is None else [field.default, *get_args(field.annotation)]

@@ -50,7 +50,7 @@ class TextTask(StrictModel):
 
     @model_validator(mode="after")
     def _check_keys(self) -> "TextTask":
-        for name, field in type(self).model_fields.items():
+        for name, field in TextTask.model_fields.items():  # not those of a subclass
             if name not in ("kind", *_KEYS[self.kind]) and getattr(self, name) != field.default:
                 allowed = f"only {', '.join(_KEYS[self.kind])}" if _KEYS[self.kind] else "no other key"
                 raise ValueError(f"the task {self.kind} takes no {name} ({allowed})")
