@@ -20,7 +20,8 @@ NAME.weight        [inputs, outputs]      dense layer
 NAME.bias          [outputs]
 =================  =====================  ======================================================================
 
-The reverse direction of a layer has tensors ``NAME.reverse.weight_x`` and so on.
+The reverse direction of a layer has tensors ``NAME.reverse.weight_x`` and so on. A matrix of a recurrent layer may be
+stored in bytes, with the tensor ``NAME.weight_x.step`` beside it, see `memramp.models.compact`.
 """
 
 import json
@@ -40,6 +41,7 @@ from safetensors.numpy import load, save
 from memramp.config import validate
 from memramp.errors import InputError
 from memramp.files import in_fixed_order, read_limited, write_atomically
+from memramp.models.compact import STEP, from_bytes, is_matrix, to_bytes
 from memramp.models.float_network import dense, run_layer
 from memramp.models.spec import NetworkSpec, RecurrentSpec, keyword_spec
 from memramp.models.weights import CellWeights, DenseWeights
@@ -198,8 +200,18 @@ def load_checkpoint(name_or_path: str) -> Checkpoint:
     return _read(path)
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; a file of that name is replaced in one step, so that a cut never leaves half of one."""
+def save_checkpoint(checkpoint: Checkpoint, path: Path, *, compact: bool = False) -> None:
+    """Write a checkpoint; a file of that name is replaced in one step, so that a cut never leaves half of one.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The network.
+    path : Path
+        The file.
+    compact : bool
+        Whether the matrices are stored in bytes, which rounds them, see `memramp.models.compact`.
+    """
     about = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -215,7 +227,31 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         for name in known
         if name in checkpoint.tensors
     }
-    write_atomically(path, in_fixed_order(save(tensors, about)))
+    write_atomically(path, in_fixed_order(save(_in_bytes(tensors) if compact else tensors, about)))
+
+
+def _in_bytes(tensors: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    stored: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if is_matrix(name, tensor.shape):
+            stored[name], stored[f"{name}{STEP}"] = to_bytes(tensor)
+        else:
+            stored[name] = tensor
+    return stored
+
+
+def _from_bytes(stored: dict[str, NDArray[Any]], where: str) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a file with the matrices that are stored in bytes as numbers."""
+    tensors = {name: tensor for name, tensor in stored.items() if not name.endswith(STEP)}
+    for name, tensor in tensors.items():
+        step = stored.get(f"{name}{STEP}")
+        if step is None:
+            continue
+        fits = tensor.ndim == 2 and step.shape == tensor.shape[1:]
+        if not fits or tensor.dtype != np.int8 or step.dtype != np.float32:
+            raise InputError(f"{where}: '{name}' and '{name}{STEP}' must be bytes and a float32 step for each column")
+        tensors[name] = from_bytes(tensor, step)
+    return tensors
 
 
 def _read(path: Path) -> Checkpoint:
@@ -234,6 +270,7 @@ def _read(path: Path) -> Checkpoint:
         raise InputError(f"{where}: damaged or no safetensors file ({str(error).splitlines()[0]})") from None
     _check_format(about, where)
     classes = tuple(map(str, _metadata(about, "classes", list, where)))
+    tensors = _from_bytes(tensors, where)
     spec = _spec(about, tensors, len(classes), where)
     _check_tensors(tensors, spec, where)
     return Checkpoint(

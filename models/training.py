@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from memramp.models.compact import compacted
 from memramp.models.hardware import HardwareConfig
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import TrainableNetwork, network_of
@@ -144,7 +145,7 @@ class Trainer:
 
     def _save_best(self) -> Checkpoint:
         checkpoint = self._checkpoint(self.state.best_tensors)
-        save_checkpoint(checkpoint, self.out / CHECKPOINT_FILE)
+        save_checkpoint(checkpoint, self.out / CHECKPOINT_FILE, compact=self.config.training.store == "bytes")
         return checkpoint
 
     def _evaluates(self, done: int) -> bool:
@@ -218,6 +219,8 @@ class Trainer:
             clip = np.float32(self.hardware.crossbar.w_clip)
             parts = tuple(f"{name}.{part}" for _, name in self.task.spec.directions() for part in _IN_ARRAY)
             weights = weights | {name: np.clip(weights[name], -clip, clip) for name in parts}
+        if self.config.training.store == "bytes":
+            weights = compacted(weights)
         # Where files lie on this machine is nobody's business: a checkpoint travels.
         config = self.config.model_dump(mode="json", exclude={"task": _PATHS, "training": {"feature_cache"}})
         for block, key in (("model", "init"), ("training", "teacher")):

@@ -116,6 +116,10 @@ class TrainingSettings(StrictModel):
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of PyTorch and of the kernels."""
 
+    store: Literal["float32", "bytes"] = "float32"
+    """How matrices of recurrent layers are kept in the checkpoint: ``bytes`` rounds them, also before they are
+    evaluated, and makes a quarter of the file, see `memramp.models.compact`."""
+
     feature_cache: Path | None = None
     """Folder that keeps augmented features for the next training on the same data (50 MB a version)."""
 

@@ -109,3 +109,30 @@ def test_expectations_name_both_sides():
         checkpoint.expecting(32, checkpoint.classes)
     with pytest.raises(InputError, match="4 classes"):
         checkpoint.expecting(None, ("a", "b"))
+
+
+def test_bytes_make_a_small_file_and_keep_weights_to_half_a_step(tmp_path):
+    before = random_checkpoint(inputs=40, hidden=32, classes=12)
+    save_checkpoint(before, tmp_path / "whole.safetensors")
+    save_checkpoint(before, tmp_path / "small.safetensors", compact=True)
+    after = load_checkpoint(str(tmp_path / "small.safetensors"))
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("small", "whole")]
+    assert sizes[0] < 0.4 * sizes[1]
+    for name in ("lstm.weight_x", "lstm.weight_h"):
+        half = np.abs(before.tensors[name]).max(axis=0) / 254
+        assert (np.abs(after.tensors[name] - before.tensors[name]) <= half * (1 + 1e-5)).all()
+    np.testing.assert_array_equal(after.tensors["lstm.bias"], before.tensors["lstm.bias"])
+    save_checkpoint(after, tmp_path / "again.safetensors", compact=True)  # rounding twice changes nothing
+    np.testing.assert_array_equal(
+        load_checkpoint(str(tmp_path / "again.safetensors")).tensors["lstm.weight_x"], after.tensors["lstm.weight_x"]
+    )
+
+
+def test_bytes_without_fitting_steps_are_told(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_checkpoint(random_checkpoint(), path, compact=True)
+    rewrite(path, {"lstm.weight_x.step": np.ones(3, np.float32)}, {})
+    refused(path, "a float32 step for each column")
+    save_checkpoint(random_checkpoint(), path, compact=True)
+    rewrite(path, {"lstm.weight_x.step": None}, {})
+    refused(path, "finite float32")
