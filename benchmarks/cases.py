@@ -115,6 +115,29 @@ _LARGE_STEP = Case(
     unit="characters",
 )
 
+_LANGUAGE_MODEL = Case(
+    name="language_model",
+    title="character language model in the paper's shape (LSTM 128 -> 2016 -> 504, 50 symbols: 6,112,512 weights): one "
+    "pass over a text, states carried from symbol to symbol, 5-bit NL-ADC on four gates, exact read noise",
+    sizes={"hidden": 2016, "projection": 504, "symbols": 200},
+    small={"hidden": 10, "projection": 6, "symbols": 12},
+    contenders=(
+        Contender("memramp, one chip", "memramp", "language_model"),
+        Contender(_DIGITAL, "torch", "language_model", note="torch.nn.LSTM, all symbols in one call"),
+        Contender("torch, step by step", "torch", "language_model", {"fused": False}, note="its products alone, fused"),
+        Contender("memramp, floating point", "memramp", "language_model_floating"),
+        Contender("memramp, 8 stretches of text", "memramp", "language_model", {"streams": 8}),
+    ),
+    bars=(
+        Bar("at most 5 x the time of torch's float LSTM", "memramp, one chip", 5.0, _DIGITAL),
+        Bar("at most 5 x the time of torch's products step by step", "memramp, one chip", 5.0, "torch, step by step"),
+    ),
+    check=checks.language_model,
+    items=lambda sizes: sizes["symbols"],
+    unit="characters",
+    rounds=5,
+)
+
 
 def _cold_start(what: str, title: str) -> Case:
     return Case(
@@ -194,6 +217,7 @@ CASES = (
     _KEYWORD_LSTM,
     _KEYWORD_SCORES,
     _LARGE_STEP,
+    _LANGUAGE_MODEL,
     _PROGRAMMING,
     _RAMP_YIELD,
     *(_wires(size) for size in (64, 128, 256, 512)),

@@ -5,19 +5,22 @@ Tolerances of noisy results are `SIGMAS` standard deviations of what is compared
 
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import log_softmax
 
 from benchmarks.arrays import NoisyProduct, Programming
 from benchmarks.cold_start import child
 from benchmarks.columns import CALIBRATIONS, SIGMA, column_yield
-from benchmarks.networks import LargeStep, keyword_network, random_features
+from benchmarks.networks import SYMBOLS, LargeStep, keyword_network, language_chip, random_features
 from benchmarks.wire_cases import dense_solution, fold_wires, solve_wires
 from benchmarks.wire_data import wire_data
 from memramp.devices import ConstantNoise, load_preset
 from memramp.models.float_network import dense
+from memramp.models.language_model import LanguageModel, score_text
 from memramp.peripherals import Converter, design_ramp, inl_dnl, program_ramp
 
 SIGMAS = 5.0
@@ -69,9 +72,28 @@ def large_step() -> None:
     np.testing.assert_allclose(step(), expected, rtol=1e-6)
 
 
-def _slow_gate(converter: Converter, key: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def language_model() -> None:
+    """Check that the bits are those of a slow pass: gates by counted thresholds, all else in NumPy."""
+    chip = language_chip(hidden=9, projection=5)
+    text = np.random.default_rng(5).integers(0, len(SYMBOLS), 12)
+    cell, h, c, bits = chip.layer, np.zeros((1, 5), np.float32), np.zeros((1, 9)), 0.0
+    keys = {name: cell.streams.key(name, "read") for name in ("lstm", "sigmoid", "tanh")}
+    for t, (symbol, following) in enumerate(pairwise(text)):
+        rows = np.concatenate([chip.checkpoint.tensors["embedding.weight"][symbol][np.newaxis], h, np.ones((1, 1))], 1)
+        pre = cell.array.multiply(np.clip(rows, -1.0, 1.0), keys["lstm"], step=t)
+        i, f, g, o = np.split(pre, 4, axis=1)
+        sigmoid, tanh = (_slow_gate(cell.converters[name], int(keys[name]), t) for name in ("sigmoid", "tanh"))
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h = ((sigmoid(o) * np.tanh(c)) @ chip.checkpoint.tensors["lstm.projection"]).astype(np.float32)
+        bits -= log_softmax(dense(h, chip.checkpoint.dense), axis=1)[0, following] / np.log(2.0)
+    found = score_text(LanguageModel.on_chip(chip), text)
+    # In float32, sums in another order: a state changes by some 1e-7, no code does.
+    np.testing.assert_allclose(found.bits, bits, rtol=1e-5)
+
+
+def _slow_gate(converter: Converter, key: int, step: int = 0) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     def gate(v: NDArray[np.float32]) -> NDArray[np.float32]:
-        ramps = [converter.read_thresholds(key, sample) for sample in range(len(v))]
+        ramps = [converter.read_thresholds(key, sample, step) for sample in range(len(v))]
         codes = [np.searchsorted(ramp, row, side="right") for ramp, row in zip(ramps, v, strict=True)]
         return np.asarray(converter.outputs[np.array(codes)])
 

@@ -9,14 +9,17 @@ from benchmarks.protocol import Work
 from memramp.crossbar import CrossbarConfig, ProgrammedArray, program_array
 from memramp.devices import load_preset
 from memramp.models.analog_network import ProgrammedNetwork, program_network
-from memramp.models.checkpoint import load_checkpoint
+from memramp.models.checkpoint import Checkpoint, load_checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.language_model import LanguageModel, score_text
+from memramp.models.spec import stacked_spec
 from memramp.peripherals import ActivationConfig, Converter, InputConfig, build_converter, quantise_inputs
 from memramp.streams import Streams
 
 Floats = NDArray[np.float32]
 
 CHECKPOINT = "speech_commands_midpoint_5bit"
+SYMBOLS = tuple(map(chr, range(60, 110)))
 
 
 def keyword_network() -> ProgrammedNetwork:
@@ -88,3 +91,26 @@ class LargeStep:
 def large_step(rows: int, cols: int, batch: int) -> Work:
     """Return one step, product to hidden state."""
     return LargeStep.build(rows, cols, batch)
+
+
+def language_chip(hidden: int, projection: int) -> ProgrammedNetwork:
+    """Return a chip with a language model of 50 symbols: an LSTM with a projection, read noise in all of it."""
+    spec = stacked_spec("lstm", 128, (hidden,), 50, projection=projection, symbols=50, read="all")
+    rng = np.random.default_rng(2)
+    tensors = {name: rng.normal(0.0, 0.05, shape).astype(np.float32) for name, shape in spec.shapes().items()}
+    hardware = HardwareConfig(device=load_preset("yang2025_150us"))
+    return program_network(Checkpoint(tensors, SYMBOLS, spec=spec), hardware, Streams(1).child("chip", 1))
+
+
+def language_model(hidden: int, projection: int, symbols: int, streams: int = 1) -> Work:
+    """Return one pass over a text, the states carried from symbol to symbol, to its bits per character."""
+    model = LanguageModel.on_chip(language_chip(hidden, projection))
+    text = np.random.default_rng(5).integers(0, len(SYMBOLS), symbols + 1)
+    return lambda: score_text(model, text, streams=streams, warm_up=0)
+
+
+def language_model_floating(hidden: int, projection: int, symbols: int) -> Work:
+    """Return the same in floating point."""
+    model = LanguageModel.floating(language_chip(hidden, projection).checkpoint)
+    text = np.random.default_rng(5).integers(0, len(SYMBOLS), symbols + 1)
+    return lambda: score_text(model, text)

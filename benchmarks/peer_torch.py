@@ -48,6 +48,36 @@ def lstm_step(rows: int, cols: int, batch: int) -> Work:
     return run
 
 
+def language_model(hidden: int, projection: int, symbols: int, *, fused: bool = True) -> Work:
+    """Return one pass of a digital language model over a text, to the log-probabilities of all symbols.
+
+    With `fused`, torch's own layer runs the text in one call. Without, one product for all gates at each step: torch
+    has no fast layer for projections on a processor.
+    """
+    import torch
+
+    layer, readout = torch.nn.LSTM(128, hidden, proj_size=projection), torch.nn.Linear(projection, 50)
+    table, text = torch.randn(50, 128), torch.randint(50, (symbols,))
+    w_x, w_h, w_p = (getattr(layer, f"weight_{name}_l0").T.contiguous() for name in ("ih", "hh", "hr"))
+
+    def steps(x: object) -> object:
+        h, c, states = torch.zeros(1, projection), torch.zeros(1, hidden), []
+        from_x = x @ w_x + layer.bias_ih_l0
+        for t in range(symbols):
+            i, f, g, o = torch.addmm(from_x[t : t + 1], h, w_h).chunk(4, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = (torch.sigmoid(o) * torch.tanh(c)) @ w_p
+            states.append(h)
+        return torch.cat(states)
+
+    def run() -> object:
+        with torch.no_grad():
+            x = table[text]
+            return torch.log_softmax(readout(layer(x)[0] if fused else steps(x)), dim=1)
+
+    return run
+
+
 def per_device(rows: int, cols: int, batch: int) -> Work:
     """Return a product for which every weight is drawn anew for every sample, as simulators on torch's tiles do it."""
     import torch
@@ -64,4 +94,4 @@ def per_device(rows: int, cols: int, batch: int) -> Work:
 
 
 if __name__ == "__main__":
-    serve({"lstm": lstm, "lstm_step": lstm_step, "per_device": per_device}, load)
+    serve({"lstm": lstm, "lstm_step": lstm_step, "language_model": language_model, "per_device": per_device}, load)

@@ -33,7 +33,8 @@ def works() -> dict[str, Prepare]:
 
     found = (
         arrays.noisy_product, arrays.noisy_read, arrays.sgemm, arrays.per_device_compiled, arrays.per_device_numpy,
-        arrays.programming, networks.keyword_lstm, networks.keyword_scores, networks.large_step, columns.ramp_yield,
+        arrays.programming, networks.keyword_lstm, networks.keyword_scores, networks.large_step,
+        networks.language_model, networks.language_model_floating, columns.ramp_yield,
         columns.normal_draws, wire_cases.wires, wire_cases.wires_fold, cold_start.cold_start,
         limits.product, limits.triad, limits.normals,
     )  # fmt: skip
