@@ -10,6 +10,7 @@ from memramp.experiments.loading import Experiment, Point
 from memramp.models.analog_network import program_network
 from memramp.models.checkpoint import Checkpoint, load_checkpoint
 from memramp.models.digital_twin import check_faults, check_measured
+from memramp.models.feature_file import FeatureTask, load_features
 from memramp.models.hardware import HardwareConfig
 from memramp.models.keyword_data import TaskConfig, load_keyword_set
 from memramp.models.language_model import LanguageModel
@@ -57,7 +58,7 @@ def prepare(experiment: Experiment, note: Note = lambda _: None) -> list[Prepare
         task, checkpoint = point.config.task, loaded[point.config.model.checkpoint]
         reference = loaded[_float_name(point)]
         with _naming(point):
-            key = f"{task.model_dump_json()} {checkpoint.classes if isinstance(task, TextPartTask) else ''}"
+            key = f"{task.model_dump_json()} {'' if isinstance(task, TaskConfig) else checkpoint.classes}"
             if key not in sets:
                 note("reading the data")
                 sets[key] = _load(task, checkpoint)
@@ -68,7 +69,9 @@ def prepare(experiment: Experiment, note: Note = lambda _: None) -> list[Prepare
     return prepared
 
 
-def _load(task: TaskConfig | TextPartTask, checkpoint: Checkpoint) -> Data:
+def _load(task: TaskConfig | TextPartTask | FeatureTask, checkpoint: Checkpoint) -> Data:
+    if isinstance(task, FeatureTask):
+        return load_features(task, checkpoint.classes)
     if isinstance(task, TextPartTask):
         return load_text_part(task, checkpoint.classes, checkpoint.name)
     return load_keyword_set(task)

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from memramp.config import StrictModel
 from memramp.devices import DeviceConfig
+from memramp.models.feature_file import FeatureTask
 from memramp.models.hardware import Readout, StateTanh
 from memramp.models.hardware_blocks import HardwareBlocks
 from memramp.models.keyword_data import TaskConfig
@@ -92,8 +93,8 @@ class ExperimentConfig(RunKeys, HardwareBlocks):
     chips: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 10
     """Number of chips at each point, each programmed independently."""
 
-    task: Annotated[TaskConfig | TextPartTask, Field(discriminator="kind")] = TaskConfig()
-    """The labelled clips that are recognised, or the text that is read."""
+    task: Annotated[TaskConfig | TextPartTask | FeatureTask, Field(discriminator="kind")] = TaskConfig()
+    """The labelled clips that are recognised, a file of sequences of one's own, or the text that is read."""
 
     model: ModelConfig
     """The trained network."""
