@@ -50,7 +50,7 @@ def test_a_network_recognises_sequences_of_ones_own(experiment, checkpoint, comm
         ({"features": FEATURES}, "holds no array 'labels', only features"),
         ({"features": FEATURES[0], "labels": np.zeros(6, int)}, "'features' must be floating-point numbers"),
         ({"features": FEATURES, "labels": np.zeros(29, int)}, r"'labels' must be whole numbers \[30\]"),
-        ({"features": FEATURES, "labels": np.full(30, 2)}, rX),
+        ({"features": FEATURES, "labels": np.full(30, 2)}, "must lie in 0..1, the network's classes, found 2"),
         ({"features": FEATURES * np.nan, "labels": np.zeros(30, int)}, "must be finite"),
         ({"features": FEATURES[:, :, :2], "labels": np.zeros(30, int)}, "made for 3 features a step"),
         ({"features": np.array([{}]), "labels": np.zeros(1, int)}, "no .npz file of plain arrays"),
