@@ -19,6 +19,7 @@ from memramp.models.import_onnx_dense import OnnxDense
 from memramp.models.import_onnx_file import Graph, Node, read_graph
 from memramp.models.import_onnx_shapes import MOVES, concatenated, move
 from memramp.models.import_onnx_signal import DIRECTIONS, FEATURE, Signal
+from memramp.models.import_onnx_sizes import ShapeOf, sizes_of
 from memramp.models.import_parts import (
     MAX_NUMBERS,
     Floats,
@@ -30,9 +31,17 @@ from memramp.models.import_parts import (
     without_dense,
 )
 
+_Value = Constant | Signal | ShapeOf
 _LAST = ("Softmax", "LogSoftmax")
 """What may follow the dense layer and is left out: it changes neither the order nor the differences of the scores'
 logarithms."""
+
+_INPUTS = {
+    "LSTM": 8, "GRU": 8, "RNN": 8, "Gemm": 3, "MatMul": 2, "Add": 2, "Mul": 2, "Gather": 2, "Reshape": 2, "Slice": 5,
+    "Squeeze": 2, "Unsqueeze": 2, "Transpose": 1, "Identity": 1, "Cast": 1, "Dropout": 3, "Flatten": 1, "Shape": 1,
+    "Expand": 2, "ConstantOfShape": 1, "Softmax": 1, "LogSoftmax": 1,
+}  # fmt: skip
+"""Number of inputs of each operation, with the optional ones."""
 
 
 def network_of_onnx(content: bytes, where: str, *, dense: bool = True) -> ImportedNetwork:
@@ -60,7 +69,7 @@ class _Walker:
 
     def __init__(self, graph: Graph, where: str, *, dense: bool) -> None:
         self._graph, self._where, self._wants_dense = graph, where, dense
-        self._values: dict[str, Constant | Signal] = {
+        self._values: dict[str, _Value] = {
             name: OPAQUE if array is None else array for name, array in graph.constants.items()
         }
         self._layers: list[ImportedLayer] = []
@@ -102,28 +111,37 @@ class _Walker:
         raise InputError(f"{self._where}: its outputs ({given}) are not the {wanted} of the network")
 
     def _step(self, node: Node) -> None:
-        inputs = [self._value(name, node) for name in node.inputs]
+        inputs = self._inputs(node)
         if any(isinstance(value, Signal) for value in inputs) or node.op in CELLS:
             made = self._follow(node, inputs)
         else:
-            made = (self._fold(node, inputs),)
+            sizes = sizes_of(node, inputs) if any(isinstance(value, ShapeOf) for value in inputs) else None
+            made = (sizes or self._fold(node, inputs),)
         for number, name in enumerate(node.outputs):
             if name:
                 self._values[name] = made[number] if number < len(made) else OPAQUE
 
+    def _inputs(self, node: Node) -> list[Any]:
+        """Return what is known of a node's inputs, None where an optional one is left out."""
+        most = _INPUTS.get(node.op, len(node.inputs))
+        if len(node.inputs) > most:
+            raise InputError(f"{node.place} has {len(node.inputs)} inputs, expected at most {most}")
+        found = [self._value(name, node) for name in node.inputs]
+        return found + [None] * (most - len(found))
+
     def _fold(self, node: Node, inputs: list[Any]) -> Constant:
-        made = fold(node, inputs, self._where)
+        made = fold(node, inputs)
         self._folded += made.size if isinstance(made, np.ndarray) else 0
         if self._folded > MAX_NUMBERS:
             raise InputError(f"{self._where}: its constants grow to more than {MAX_NUMBERS} numbers")
         return made
 
-    def _value(self, name: str, node: Node) -> Constant | Signal | None:
+    def _value(self, name: str, node: Node) -> _Value | None:
         if not name:
             return None
         if name not in self._values:
             if name not in self._graph.inputs:
-                raise InputError(f"{self._where}: {node.shown} reads {describe(name)}, which no node before it makes")
+                raise InputError(f"{node.place} reads {describe(name)}, which no node before it makes")
             self._values[name] = self._input(name)
         return self._values[name]
 
@@ -133,44 +151,50 @@ class _Walker:
         self._sizes |= {axis: size for axis, size in zip(axes, shape or (), strict=False) if size is not None}
         return Signal("input", axes, source=name)
 
-    def _follow(self, node: Node, inputs: list[Any]) -> tuple[Constant | Signal, ...]:
+    def _follow(self, node: Node, inputs: list[Any]) -> tuple[_Value, ...]:
         """Return the outputs of a node that reads what depends on the graph's inputs."""
-        signals = [value for value in inputs if isinstance(value, Signal)]
-        made: Signal | Constant | None = None
         if node.op in CELLS:
             return self._recurrent(node, inputs)
-        if node.op in ("Shape", "Size"):
+        if node.op == "Size":
             return (OPAQUE,)
-        if node.op == "Concat" and len(signals) == len(inputs):
-            made = concatenated(node, signals)
-        elif node.op == "Gather" and isinstance(inputs[0], np.ndarray):
-            made = self._look_up(node, inputs[0], signals[0])
-        elif node.op in ("MatMul", "Gemm"):
-            made = self._product(node, inputs)
-        elif node.op == "Add":
-            made = self._add(node, inputs)
-        elif node.op in _LAST and signals[0].kind == "scores":
-            self._notes.append(f"{node.op} after the dense layer is left out: the scores are those before it")
-            made = signals[0]
-        elif node.op in MOVES and isinstance(inputs[0], Signal) and len(signals) == 1:
-            made = move(node, inputs[0], [None, *inputs[1:]], self._time, self._sizes)
+        signals = [value for value in inputs if isinstance(value, Signal)]
+        made = self._made(node, inputs, signals)
         if made is None:
-            raise InputError(f"{self._where}: {node.shown} is not known at this place; {_allowed(signals[0])}")
+            raise InputError(f"{node.place} is not known at this place; {_allowed(signals[0])}")
         return (made,)
+
+    def _made(self, node: Node, inputs: list[Any], signals: list[Signal]) -> Signal | ShapeOf | None:
+        if node.op == "Shape":
+            names = signals[0].axes[node.integer("start", 0) : node.integer("end", len(signals[0].axes))]
+            return ShapeOf(tuple((name,) for name in names))
+        if node.op == "Concat" and len(signals) == len(inputs):
+            return concatenated(node, signals)
+        if node.op == "Gather" and isinstance(inputs[0], np.ndarray):
+            return self._look_up(node, inputs[0], signals[0])
+        if node.op in ("MatMul", "Gemm"):
+            return self._product(node, inputs)
+        if node.op == "Add":
+            return self._add(node, inputs)
+        if node.op in _LAST:
+            return self._softmax(node, signals[0])
+        if node.op in MOVES and isinstance(inputs[0], Signal) and len(signals) == 1:
+            return move(node, inputs[0], [None, *inputs[1:]], self._time, self._sizes)
+        return None
 
     def _look_up(self, node: Node, table: NDArray[Any], signal: Signal) -> Signal | None:
         """Return the vectors of symbols."""
-        if table.ndim != 2 or signal.kind != "input" or node.attributes.get("axis", 0) != 0 or self._embedding:
+        if table.ndim != 2 or signal.kind != "input" or node.integer("axis", 0) != 0:
             return None
-        self._embedding = (as_float32(table, f"{self._where}: {node.shown}"), node.inputs[0])
+        if self._embedding or self._layers:
+            return None
+        self._embedding = (as_float32(table, node.place), node.inputs[0])
         self._sizes[FEATURE] = table.shape[1]
         return Signal("symbols", (*signal.axes, FEATURE), source=signal.source)
 
-    def _recurrent(self, node: Node, inputs: list[Any]) -> tuple[Signal | Constant, ...]:
-        given = inputs + [None] * (8 - len(inputs))
-        x, lengths, starts, peepholes = given[0], given[4], given[5:7], given[7]
-        place = f"{self._where}: {node.shown}"
-        tensors = [self._constant(value, f"{place}: {key}") for key, value in zip("WRB", given[1:4], strict=True)]
+    def _recurrent(self, node: Node, inputs: list[Any]) -> tuple[_Value, ...]:
+        x, lengths, starts, peepholes = inputs[0], inputs[4], inputs[5:7], inputs[7]
+        place = node.place
+        tensors = [self._constant(value, f"{place}: {key}") for key, value in zip("WRB", inputs[1:4], strict=True)]
         if lengths is not None:
             raise InputError(f"{place}: sequence_lens is not supported, all sequences have the same length here")
         if peepholes is not None:
@@ -182,8 +206,8 @@ class _Walker:
         w, r, b = tensors
         if w is None or r is None:
             raise InputError(f"{place}: W or R is missing")
-        layer = layer_of_onnx(node, w, r, b, self._where)
-        time_first = node.attributes.get("layout", 0) == 0
+        layer = layer_of_onnx(node, w, r, b)
+        time_first = node.integer("layout", 0) == 0
         self._check_input(x, place, time_first=time_first)
         self._layers.append(layer)
         self._sizes[FEATURE] = layer.directions[0].state
@@ -196,10 +220,12 @@ class _Walker:
 
     def _check_input(self, x: Any, place: str, *, time_first: bool) -> None:
         """Check that the layer reads what the one before gives, at all steps; the first one names the axes."""
+        if self._dense is not None:
+            raise InputError(f"{place}: stands behind the dense layer, which must be the last one")
         expected = "the graph's input or its embedding" if not self._layers else "all states of the layer before it"
         if isinstance(x, Signal) and len(x.axes) == 3:
             time, batch = x.axes[:2] if time_first else (x.axes[1], x.axes[0])
-            first = not self._layers and x.kind in ("input", "symbols")
+            first = not self._layers and x.kind == ("symbols" if self._embedding else "input")
             if first and (x.kind == "input" or x.axes[2] == FEATURE):
                 self._time, self._batch = time, batch
                 return
@@ -228,15 +254,15 @@ class _Walker:
         return whole and aside and signal.axes[-1] == FEATURE and (signal.at != "last" or len(signal.parts) == 1)
 
     def _product(self, node: Node, inputs: list[Any]) -> Signal | None:
-        signal, weight, *others = inputs
+        signal, weight, given = [*inputs, None][:3]
         if not isinstance(signal, Signal) or not isinstance(weight, np.ndarray) or weight.ndim != 2:
             return None
         if self._dense is not None or not self._readable(signal):
             return None
-        if node.op == "Gemm" and (node.attributes.get("transA", 0) != 0 or len(signal.axes) != 2):
+        if node.op == "Gemm" and (node.integer("transA", 0) != 0 or len(signal.axes) != 2):
             return None
-        bias = self._constant(others[0] if others else None, f"{self._where}: {node.shown}: its bias")
-        self._dense = OnnxDense(node, weight, bias, self._layers[-1].outputs, self._where)
+        bias = self._constant(given, f"{node.place}: its bias")
+        self._dense = OnnxDense(node, weight, bias, self._layers[-1].outputs)
         self._sizes[FEATURE] = self._dense.outputs
         return replace(signal, kind="scores")
 
@@ -245,7 +271,17 @@ class _Walker:
         if not isinstance(signal, Signal) or not isinstance(bias, np.ndarray) or self._dense is None:
             return None
         usable = signal.kind == "scores" and signal.axes[-1] == FEATURE
-        return signal if usable and self._dense.takes_bias(bias, f"{self._where}: {node.shown}") else None
+        return signal if usable and self._dense.takes_bias(bias, node.place) else None
+
+    def _softmax(self, node: Node, signal: Signal) -> Signal | None:
+        last = len(signal.axes) - 1
+        if signal.kind != "scores" or self._dense is None or signal.axes[last] != FEATURE:
+            return None
+        if node.integer("axis", last) not in (-1, last):
+            return None
+        self._dense.close()
+        self._notes = [f"{node.op} after the dense layer is left out: the scores are those before it"]
+        return signal
 
 
 def _allowed(signal: Signal) -> str:

@@ -29,7 +29,7 @@ _ACTIVATIONS: dict[Cell, tuple[str, ...]] = {
 _WITHOUT = ("clip", "activation_alpha", "activation_beta")
 
 
-def layer_of_onnx(node: Node, w: NDArray[Any], r: NDArray[Any], b: NDArray[Any] | None, where: str) -> ImportedLayer:
+def layer_of_onnx(node: Node, w: NDArray[Any], r: NDArray[Any], b: NDArray[Any] | None) -> ImportedLayer:
     """Return a node as a layer.
 
     Parameters
@@ -40,48 +40,46 @@ def layer_of_onnx(node: Node, w: NDArray[Any], r: NDArray[Any], b: NDArray[Any] 
         Its weights.
     b : ndarray or None
         Its biases; None: zero.
-    where : str
-        Name of the file, for messages.
 
     Raises
     ------
     InputError
         Shapes that do not fit, a direction, activation or attribute that our cells do not have.
     """
-    kind, place = CELLS[node.op], f"{where}: {node.shown}"
+    kind, place = CELLS[node.op], node.place
     directions = _directions(node, place)
     nonlinearity = _nonlinearity(node, kind, directions, place)
     for key in _WITHOUT:
-        if node.attributes.get(key):
+        if key in node.attributes and node.attributes[key] != ():
             raise InputError(f"{place}: the attribute {key} is not supported, found {describe(node.attributes[key])}")
-    if node.attributes.get("input_forget", 0) != 0:
+    if node.integer("input_forget", 0) != 0:
         raise InputError(f"{place}: the attribute input_forget is not supported, expected 0")
     tensors = _tensors(w, r, b, directions, len(GATES[kind]), place)
     hidden = tensors[1].shape[2]
-    if node.attributes.get("hidden_size", hidden) != hidden:
-        raise InputError(f"{place}: hidden_size must be {hidden} as in R, found {node.attributes['hidden_size']}")
-    after = kind != "gru" or node.attributes.get("linear_before_reset", 0) != 0
+    if node.integer("hidden_size", hidden) != hidden:
+        raise InputError(f"{place}: hidden_size must be {hidden} as in R, found {node.integer('hidden_size', hidden)}")
+    after = kind != "gru" or node.integer("linear_before_reset", 0) != 0
     sides = [_side(kind, *(tensor[side] for tensor in tensors), after=after) for side in range(directions)]
     return ImportedLayer(kind, node.name or node.op, tuple(sides), nonlinearity, "after" if after else "before")
 
 
 def _directions(node: Node, place: str) -> int:
-    direction = node.attributes.get("direction", "forward")
+    direction = node.text("direction", "forward")
     if direction not in ("forward", "bidirectional"):
         raise InputError(f"{place}: direction must be forward or bidirectional, found {describe(direction)}")
     return 2 if direction == "bidirectional" else 1
 
 
 def _nonlinearity(node: Node, kind: Cell, directions: int, place: str) -> Nonlinearity:
-    given = node.attributes.get("activations") or _ACTIVATIONS[kind] * directions
-    found = tuple(str(name).lower() for name in given)
+    given = node.items("activations", str) or _ACTIVATIONS[kind] * directions
+    found = tuple(name.lower() for name in given)
     if kind == "rnn" and found == ("relu",) * directions:
         return "relu"
     if found != _ACTIVATIONS[kind] * directions:
         also = " or Relu" if kind == "rnn" else ""
         raise InputError(
             f"{place}: activations must be {', '.join(name.capitalize() for name in _ACTIVATIONS[kind])}{also} in each "
-            f"direction, found {', '.join(map(str, given))[:80]}"
+            f"direction, found {describe(', '.join(given))}"
         )
     return "tanh"
 

@@ -25,7 +25,7 @@ Constant = NDArray[Any] | _Mark
 Given = Sequence[Constant | None]
 
 
-def fold(node: Node, inputs: Given, where: str) -> Constant:
+def fold(node: Node, inputs: Given) -> Constant:
     """Return the first output of a node whose inputs are constants.
 
     Parameters
@@ -34,8 +34,6 @@ def fold(node: Node, inputs: Given, where: str) -> Constant:
         Any operation; what is not known here gives `OPAQUE`.
     inputs : sequence of ndarray, ZEROS, OPAQUE or None
         Its inputs, None where an optional one is left out.
-    where : str
-        Name of the file, for messages.
 
     Raises
     ------
@@ -45,16 +43,15 @@ def fold(node: Node, inputs: Given, where: str) -> Constant:
     if node.op == "Constant":
         return _constant(node)
     if node.op == "ConstantOfShape":
-        value = node.attributes.get("value")
-        return ZEROS if value is None or not np.any(value) else OPAQUE
+        return ZEROS if "value" not in node.attributes or is_zero(node.attributes["value"]) else OPAQUE
     data = inputs if node.op == "Concat" else inputs[:1]
     kept = node.op == "Expand" or (node.op in _OPERATIONS and any(each is ZEROS for each in data))
     if kept and all(map(is_zero, data)):
         return ZEROS
-    return _apply(node, inputs, where)
+    return _apply(node, inputs)
 
 
-def is_zero(value: Constant | None) -> bool:
+def is_zero(value: object) -> bool:
     """Tell whether all of a constant's numbers are known to be zero."""
     return value is ZEROS or (isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and not value.any())
 
@@ -67,18 +64,20 @@ def _constant(node: Node) -> Constant:
     return OPAQUE
 
 
-def _apply(node: Node, inputs: Given, where: str) -> Constant:
+def _apply(node: Node, inputs: Given) -> Constant:
     operation = _OPERATIONS.get(node.op)
     arrays = [each for each in inputs if isinstance(each, np.ndarray)]
     if operation is None or len(arrays) < sum(each is not None for each in inputs) or not arrays:
         return OPAQUE
     if sum(array.size for array in arrays) > MAX_NUMBERS:
-        raise InputError(f"{where}: {node.shown} makes a tensor of more than {MAX_NUMBERS} numbers")
+        raise InputError(f"{node.place} makes a tensor of more than {MAX_NUMBERS} numbers")
     try:
         return operation(node, inputs)
+    except InputError:
+        raise
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         said = (str(error).splitlines() or ["?"])[0][:120]
-        raise InputError(f"{where}: {node.shown} does not fit its inputs ({said})") from None
+        raise InputError(f"{node.place} does not fit its inputs ({said})") from None
 
 
 def whole_numbers(node: Node, inputs: Given, place: int, key: str) -> list[int] | None:
@@ -87,9 +86,9 @@ def whole_numbers(node: Node, inputs: Given, place: int, key: str) -> list[int] 
     if isinstance(given, np.ndarray) and given.dtype.kind == "i":
         return [int(number) for number in given.ravel()[:64]]
     found = node.attributes.get(key)
-    if isinstance(found, int):
-        return [found]
-    return [int(number) for number in found[:64]] if isinstance(found, tuple) and given is None else None
+    if given is not None or found is None:
+        return None
+    return [found] if isinstance(found, int) else list((node.items(key, int) or ())[:64])
 
 
 def _transpose(node: Node, inputs: Given) -> Constant:
@@ -106,7 +105,7 @@ def _squeeze(node: Node, inputs: Given) -> Constant:
 
 
 def _concat(node: Node, inputs: Given) -> Constant:
-    return np.concatenate([_array(each) for each in inputs], int(node.attributes["axis"]))
+    return np.concatenate([_array(each) for each in inputs], node.integer("axis", 0))
 
 
 def _reshape(_node: Node, inputs: Given) -> Constant:
@@ -130,12 +129,12 @@ def _gather(node: Node, inputs: Given) -> Constant:
     array, places = _array(inputs[0]), _array(inputs[1])
     if places.size > array.size:
         raise ValueError("takes more than there is")
-    return np.take(array, places, int(node.attributes.get("axis", 0)))
+    return np.take(array, places, node.integer("axis", 0))
 
 
 def _cast(node: Node, inputs: Given) -> Constant:
     kinds = {1: np.float32, 7: np.int64, 10: np.float16, 11: np.float64}  # of onnx.TensorProto.DataType
-    kind = kinds.get(int(node.attributes.get("to", 0)))
+    kind = kinds.get(node.integer("to", 0))
     return OPAQUE if kind is None else _array(inputs[0]).astype(kind)
 
 

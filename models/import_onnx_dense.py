@@ -24,8 +24,6 @@ class OnnxDense:
         The third one of Gemm.
     inputs : int
         Width of the states.
-    where : str
-        Name of the file, for messages.
 
     Raises
     ------
@@ -33,11 +31,9 @@ class OnnxDense:
         Shapes that do not fit.
     """
 
-    def __init__(
-        self, node: Node, weight: NDArray[Any], bias: NDArray[Any] | None, inputs: int, where: str
-    ) -> None:
-        self.source, place = node.name or node.op, f"{where}: {node.shown}"
-        turned = node.op == "Gemm" and node.attributes.get("transB", 0) != 0
+    def __init__(self, node: Node, weight: NDArray[Any], bias: NDArray[Any] | None, inputs: int) -> None:
+        self.source, place = node.name or node.op, node.place
+        turned = node.op == "Gemm" and node.integer("transB", 0) != 0
         matrix = weight.T if turned else weight
         if matrix.shape[0] != inputs or matrix.shape[1] == 0:
             raise InputError(f"{place}: its weight must have {inputs} inputs, found shape {shaped(matrix)}")
@@ -56,6 +52,10 @@ class OnnxDense:
         self._bias = self._spread(bias, place)
         return True
 
+    def close(self) -> None:
+        """Let no bias come any more."""
+        self._bias = self.weights().bias  # type: ignore[assignment]
+
     def weights(self) -> DenseWeights:
         """Return the weights; a missing bias is zero."""
         bias = np.zeros(self.outputs, np.float32) if self._bias is None else self._bias
@@ -68,5 +68,5 @@ class OnnxDense:
 
 
 def _times(tensor: NDArray[Any], node: Node, key: str) -> NDArray[Any]:
-    factor = node.attributes.get(key, 1.0) if node.op == "Gemm" else 1.0
+    factor = node.real(key, 1.0) if node.op == "Gemm" else 1.0
     return tensor if factor == 1.0 or tensor.dtype.kind != "f" else np.multiply(tensor, factor, dtype=np.float64)

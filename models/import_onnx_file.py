@@ -18,6 +18,9 @@ from memramp.models.import_parts import MAX_NUMBERS, listed
 MIN_OPSET = 7
 """Version of ONNX's operators in which the recurrent ones got their present form."""
 
+MAX_AXES = 8
+"""Tensors that depend on the inputs have at most so many axes."""
+
 _MAX_NODES = 20_000
 _NUMBERS = (
     TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.INT64,
@@ -36,13 +39,42 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
-    """Numbers, texts, lists of them, and arrays; None where the value is of another kind."""
+    """Numbers, texts, tuples of them, and arrays; None where the value is of another kind."""
+
+    where: str = ""
+    """Name of the file."""
 
     @property
-    def shown(self) -> str:
+    def place(self) -> str:
         """What messages call it."""
         found = self.name or next(filter(None, self.outputs), "")
-        return f"{self.op} node {describe(found)}" if found else f"{self.op} node"
+        op = self.op if self.op.isidentifier() and len(self.op) < 60 else describe(self.op)
+        return f"{self.where}: {op} node {describe(found)}" if found else f"{self.where}: {op} node"
+
+    def integer(self, key: str, default: int) -> int:
+        """Return an attribute that is a whole number."""
+        return int(self._checked(key, default, int))
+
+    def real(self, key: str, default: float) -> float:
+        """Return an attribute that is a number."""
+        return float(self._checked(key, default, (int, float)))
+
+    def text(self, key: str, default: str) -> str:
+        """Return an attribute that is a text."""
+        return str(self._checked(key, default, str))
+
+    def items(self, key: str, kind: type) -> tuple[Any, ...] | None:
+        """Return an attribute that is a tuple of numbers or texts, None where it is left out."""
+        found: tuple[Any, ...] | None = self._checked(key, None, (tuple, type(None)))
+        if found is not None and not all(isinstance(each, kind) for each in found):
+            raise InputError(f"{self.place}: the attribute {key} is of a wrong kind")
+        return found
+
+    def _checked(self, key: str, default: Any, kinds: type | tuple[type, ...]) -> Any:
+        found = self.attributes.get(key, default)
+        if not isinstance(found, kinds):
+            raise InputError(f"{self.place}: the attribute {key} is of a wrong kind")
+        return found
 
 
 @dataclass(frozen=True)
@@ -88,7 +120,7 @@ def read_graph(content: bytes, where: str) -> Graph:
     return Graph(
         tuple(_node(node, where) for node in graph.node),
         constants,
-        {value.name: _shape(value) for value in graph.input if value.name not in constants},
+        {value.name: _shape(value, where) for value in graph.input if value.name not in constants},
         tuple(value.name for value in graph.output),
     )
 
@@ -111,7 +143,7 @@ def _check_total(arrays: Iterable[NDArray[Any] | None], where: str) -> None:
 def _node(node: NodeProto, where: str) -> Node:
     op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
     attributes = {attribute.name: _value(attribute, where) for attribute in node.attribute}
-    return Node(op, node.name, tuple(node.input), tuple(node.output), attributes)
+    return Node(op, node.name, tuple(node.input), tuple(node.output), attributes, where)
 
 
 def _value(attribute: AttributeProto, where: str) -> Any:
@@ -152,8 +184,10 @@ def _array(tensor: TensorProto, where: str) -> NDArray[Any] | None:
     return found.astype(np.float32) if tensor.data_type == TensorProto.BFLOAT16 else found
 
 
-def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...] | None:
+def _shape(value: onnx.ValueInfoProto, where: str) -> tuple[int | None, ...] | None:
     if not value.type.tensor_type.HasField("shape"):
         return None
+    if len(value.type.tensor_type.shape.dim) > MAX_AXES:
+        raise InputError(f"{where}: its input {describe(value.name)} has more than {MAX_AXES} axes")
     sizes = [int(size.dim_value) for size in value.type.tensor_type.shape.dim]
     return tuple(size if size > 0 else None for size in sizes)

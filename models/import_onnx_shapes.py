@@ -1,16 +1,22 @@
 """Operations of an ONNX graph that move the axes of a tensor and compute nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from memramp.models.import_onnx_constants import Given, whole_numbers
-from memramp.models.import_onnx_file import Node
+from memramp.models.import_onnx_constants import whole_numbers
+from memramp.models.import_onnx_file import MAX_AXES, Node
 from memramp.models.import_onnx_signal import DIRECTIONS, FEATURE, UNIT, Signal
+from memramp.models.import_onnx_sizes import ShapeOf, Size
+from memramp.models.spec import MAX_LAYERS
 
 _TO_THE_END = 2**31 - 1
 """Ends of slices at least this large stand for the end of the axis, as exporters write it."""
+
+Given = Sequence[Any]
+"""Inputs of a node: arrays, marks of constants, shapes, None."""
 
 Sizes = Mapping[str, int]
 Moved = Signal | None
@@ -39,17 +45,20 @@ def move(node: Node, signal: Signal, inputs: Given, time: str | None, sizes: Siz
         None: the operation is another one, or what is left has no meaning for a network of ours.
     """
     operation = _OPERATIONS.get(node.op)
-    unknown = any(each is not None and not isinstance(each, np.ndarray) for each in inputs)
+    known = (np.ndarray, ShapeOf) if node.op == "Reshape" else (np.ndarray,)
+    unknown = any(each is not None and not isinstance(each, known) for each in inputs)
     return None if operation is None or unknown else operation(node, signal, inputs, time, sizes)
 
 
 def concatenated(node: Node, signals: list[Signal]) -> Moved:
     """Return states that are put side by side: of layers or directions."""
     first = signals[0]
-    place = first.axis(int(node.attributes.get("axis", 0)))
+    place = first.axis(node.integer("axis", 0))
     if place is None or any((each.kind, each.axes, each.at) != ("states", first.axes, first.at) for each in signals):
         return None
     along = first.axes[place]
+    if sum(len(each.parts) for each in signals) > 2 * MAX_LAYERS:
+        return None
     if along != DIRECTIONS and (along != FEATURE or DIRECTIONS in first.axes):
         return None
     return replace(first, parts=tuple(part for each in signals for part in each.parts))
@@ -60,7 +69,7 @@ def _same(_node: Node, signal: Signal, _inputs: Given, _time: str | None, _sizes
 
 
 def _transpose(node: Node, signal: Signal, _inputs: Given, _time: str | None, _sizes: Sizes) -> Moved:
-    order = node.attributes.get("perm") or tuple(reversed(range(len(signal.axes))))
+    order = node.items("perm", int) or tuple(reversed(range(len(signal.axes))))
     if sorted(order) != list(range(len(signal.axes))):
         return None
     return replace(signal, axes=tuple(signal.axes[place] for place in order))
@@ -79,6 +88,8 @@ def _unsqueeze(node: Node, signal: Signal, inputs: Given, _time: str | None, _si
     if axes is None:
         return None
     rank = len(signal.axes) + len(axes)
+    if rank > MAX_AXES:
+        return None
     places = {number + rank if number < 0 else number for number in axes}
     if len(places) < len(axes) or not all(0 <= place < rank for place in places):
         return None
@@ -86,7 +97,7 @@ def _unsqueeze(node: Node, signal: Signal, inputs: Given, _time: str | None, _si
 
 
 def _gather(node: Node, signal: Signal, inputs: Given, time: str | None, sizes: Sizes) -> Moved:
-    place, chosen = signal.axis(int(node.attributes.get("axis", 0))), inputs[1]
+    place, chosen = signal.axis(node.integer("axis", 0)), inputs[1]
     if place is None or not isinstance(chosen, np.ndarray) or chosen.size != 1 or chosen.dtype.kind != "i":
         return None
     number = int(chosen.ravel()[0])
@@ -125,20 +136,32 @@ def _chosen(signal: Signal, place: int, start: int, end: int, time: str | None, 
 
 def _reshape(_node: Node, signal: Signal, inputs: Given, _time: str | None, sizes: Sizes) -> Moved:
     shape = inputs[1] if len(inputs) > 1 else None
-    if not isinstance(shape, np.ndarray) or shape.size > len(signal.axes):
+    if isinstance(shape, np.ndarray) and shape.size <= len(signal.axes):
+        shape = ShapeOf(tuple(int(size) for size in shape.ravel()))
+    if not isinstance(shape, ShapeOf):
         return None
-    wanted = [int(size) for size in shape.ravel()]
+    wanted = shape.sizes
     candidates = [signal, signal.plain, signal.merged, signal.plain.merged]
     return next((each for each in candidates if each is not None and _fits(wanted, signal, each, sizes)), None)
 
 
-def _fits(wanted: list[int], before: Signal, after: Signal, sizes: Sizes) -> bool:
-    """Tell whether a shape is that of a signal: 0 keeps the size at its place, one -1 follows from the others."""
+def _fits(wanted: tuple[Size, ...], before: Signal, after: Signal, sizes: Sizes) -> bool:
+    """Tell whether a shape is that of a signal: 0 keeps the size at its place, one -1 follows from the others.
+
+    Sizes of axes are compared by the names of the axes, but for those of size one.
+    """
     if len(wanted) != len(after.axes) or wanted.count(-1) > 1:
         return False
     side_by_side = len(after.parts) if DIRECTIONS not in after.axes else 1
     merged = side_by_side > 1 and DIRECTIONS in before.axes
     for place, (size, name) in enumerate(zip(wanted, after.axes, strict=True)):
+        if isinstance(size, tuple):
+            whole = (DIRECTIONS, FEATURE) if merged and name == FEATURE else (name,)
+            if sorted(each for each in size if not before.is_unit(each)) != [
+                each for each in whole if not before.is_unit(each)
+            ]:
+                return False
+            continue
         if size == 0 and (before.axes[place] != name or (merged and name == FEATURE)):
             return False
         known = 1 if after.is_unit(name) else sizes.get(name)
@@ -151,7 +174,7 @@ def _fits(wanted: list[int], before: Signal, after: Signal, sizes: Sizes) -> boo
 
 def _flatten(node: Node, signal: Signal, _inputs: Given, _time: str | None, _sizes: Sizes) -> Moved:
     plain = signal.plain
-    axis = signal.axis(int(node.attributes.get("axis", 1)))
+    axis = signal.axis(node.integer("axis", 1))
     whole = len(plain.axes) == 2 and axis is not None and len(signal.without(range(axis, 99)).plain.axes) == 1
     return plain if whole else None
 

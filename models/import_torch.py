@@ -70,7 +70,7 @@ def _load(content: bytes, where: str) -> object:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a hostile pickle makes of it
         said = str(error)
-        other = re.search(r"Unsupported (?:global|class)[^A-Za-z_]*(?:GLOBAL )?([\w.]+)", said)
+        other = re.search(r"(?:GLOBAL |but got <class ')([\w.]+)", said)
         if other is not None:
             raise InputError(
                 f"{where}: holds pickled objects ({other[1][:60]}), which are never loaded; save only the tensors with "
