@@ -38,7 +38,7 @@ def import_file(
     ] = None,
     classes: Annotated[
         _Text,
-        typer.Option(metavar="NAMES", help="a,b,c, or a file with one a line, or .json with a list; default: 0, 1, ..."),
+        typer.Option(metavar="NAMES", help="a,b,c, a file with one a line, or .json with a list; default: 0, 1, ..."),
     ] = None,
     mean: Annotated[
         _Text, typer.Option(metavar="X", help="Subtracted from features: a number, or a .npy or .csv vector.")

@@ -83,11 +83,13 @@ def _warnings(checkpoint: Checkpoint) -> list[str]:
         numbers = np.concatenate([np.abs(each).ravel() for each in _numbers(checkpoint, layer)])
         if beyond := int(np.count_nonzero(numbers > clip)):
             found.append(
-                f"warning: {beyond} of {numbers.size} weights of {layer.name} lie beyond +-{clip:g} and are clipped, unless "
-                f"crossbar.w_clip is {float(numbers.max()):.3g} or more"
+                f"warning: {beyond} of {numbers.size} weights of {layer.name} lie beyond +-{clip:g} and are clipped, "
+                f"unless crossbar.w_clip is {float(numbers.max()):.3g} or more"
             )
     if spec.embedding is None and "features.mean" not in checkpoint.tensors:
         name = f"{spec.recurrent[0].name}.range_x"
         most = float(checkpoint.tensors[name]) if name in checkpoint.tensors else 1.0
-        found.append(f"note: features beyond +-{most:g} are clipped: --mean and --scale normalise, --input-range widens")
+        found.append(
+            f"note: features beyond +-{most:g} are clipped: --mean and --scale normalise, --input-range widens"
+        )
     return found

@@ -54,7 +54,7 @@ class OnnxDense:
 
     def close(self) -> None:
         """Let no bias come any more."""
-        self._bias = self.weights().bias  # type: ignore[assignment]
+        self._bias = self.weights().bias
 
     def weights(self) -> DenseWeights:
         """Return the weights; a missing bias is zero."""
@@ -62,7 +62,7 @@ class OnnxDense:
         return DenseWeights(self._weight, bias)
 
     def _spread(self, bias: NDArray[Any], place: str) -> Floats:
-        if bias.size not in (1, self.outputs) or bias.shape[-1:] not in ((), (1,), (self.outputs,)):
+        if bias.size != 1 and (bias.size != self.outputs or bias.shape[-1] != self.outputs):
             raise InputError(f"{place}: the bias must have shape [{self.outputs}], found {shaped(bias)}")
         return np.broadcast_to(as_float32(bias.ravel(), f"{place}: the bias"), (self.outputs,)).copy()
 

@@ -115,13 +115,13 @@ def read_graph(content: bytes, where: str) -> Graph:
     if not graph.node or not model.opset_import:
         raise InputError(f"{where}: damaged or no ONNX file (it has no operators)")
     _check(model, where)
-    constants = {tensor.name: _array(tensor, where) for tensor in graph.initializer}
+    constants = {_text(tensor.name): _array(tensor, where) for tensor in graph.initializer}
     _check_total(constants.values(), where)
     return Graph(
         tuple(_node(node, where) for node in graph.node),
         constants,
-        {value.name: _shape(value, where) for value in graph.input if value.name not in constants},
-        tuple(value.name for value in graph.output),
+        {_text(each.name): _shape(each, where) for each in graph.input if _text(each.name) not in constants},
+        tuple(_text(each.name) for each in graph.output),
     )
 
 
@@ -141,9 +141,10 @@ def _check_total(arrays: Iterable[NDArray[Any] | None], where: str) -> None:
 
 
 def _node(node: NodeProto, where: str) -> Node:
-    op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
-    attributes = {attribute.name: _value(attribute, where) for attribute in node.attribute}
-    return Node(op, node.name, tuple(node.input), tuple(node.output), attributes, where)
+    domain, op = _text(node.domain), _text(node.op_type)
+    op = op if domain in ("", "ai.onnx") else f"{domain}.{op}"
+    attributes = {_text(attribute.name): _value(attribute, where) for attribute in node.attribute}
+    return Node(op, _text(node.name), tuple(map(_text, node.input)), tuple(map(_text, node.output)), attributes, where)
 
 
 def _value(attribute: AttributeProto, where: str) -> Any:
@@ -151,9 +152,9 @@ def _value(attribute: AttributeProto, where: str) -> Any:
         case AttributeProto.TENSOR:
             return _array(attribute.t, where)
         case AttributeProto.STRING:
-            return attribute.s.decode("utf-8", "replace")
+            return _text(attribute.s)
         case AttributeProto.STRINGS:
-            return tuple(text.decode("utf-8", "replace") for text in attribute.strings)
+            return tuple(map(_text, attribute.strings))
         case AttributeProto.INT:
             return int(attribute.i)
         case AttributeProto.INTS:
@@ -166,28 +167,34 @@ def _value(attribute: AttributeProto, where: str) -> Any:
 
 
 def _array(tensor: TensorProto, where: str) -> NDArray[Any] | None:
+    name = describe(_text(tensor.name))
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-        files = [entry.value for entry in tensor.external_data if entry.key == "location"]
+        files = [_text(entry.value) for entry in tensor.external_data if entry.key == "location"]
         raise InputError(
-            f"{where}: keeps the tensor {describe(tensor.name)} in another file ({listed(files)}), which is not read; "
-            "save the model in one file"
+            f"{where}: keeps the tensor {name} in another file ({listed(files)}), which is not read; save the model in "
+            "one file"
         )
     if tensor.data_type not in _NUMBERS:
         return None
     if any(size < 0 for size in tensor.dims) or prod(tensor.dims) > MAX_NUMBERS:
-        raise InputError(f"{where}: the tensor {describe(tensor.name)} is damaged (shape {list(tensor.dims)[:8]})")
+        raise InputError(f"{where}: the tensor {name} is damaged (shape {list(tensor.dims)[:8]})")
     try:
         found = numpy_helper.to_array(tensor)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{where}: the tensor {describe(tensor.name)} is damaged ({said[:120]})") from None
+        raise InputError(f"{where}: the tensor {name} is damaged ({said[:120]})") from None
     return found.astype(np.float32) if tensor.data_type == TensorProto.BFLOAT16 else found
+
+
+def _text(found: str | bytes) -> str:
+    """Return a text; protobuf gives bytes where it is not UTF-8."""
+    return found if isinstance(found, str) else found.decode("utf-8", "replace")
 
 
 def _shape(value: onnx.ValueInfoProto, where: str) -> tuple[int | None, ...] | None:
     if not value.type.tensor_type.HasField("shape"):
         return None
     if len(value.type.tensor_type.shape.dim) > MAX_AXES:
-        raise InputError(f"{where}: its input {describe(value.name)} has more than {MAX_AXES} axes")
+        raise InputError(f"{where}: its input {describe(_text(value.name))} has more than {MAX_AXES} axes")
     sizes = [int(size.dim_value) for size in value.type.tensor_type.shape.dim]
     return tuple(size if size > 0 else None for size in sizes)

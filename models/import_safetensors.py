@@ -34,7 +34,7 @@ def read_safetensors(content: bytes, where: str) -> dict[str, NDArray[Any]]:
     try:
         parts = deserialize(content)  # type: ignore[no-untyped-call]
         about = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__") or {}
-        found = {str(name): _array(part) for name, part in parts}
+        found = {str(name): _array(part) for name, part in sorted(parts, key=lambda each: each[0])}
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{where}: damaged or no safetensors file ({str(error).splitlines()[0]})") from None
     if about.get("format") in (FORMAT, KEYWORD_FORMAT):
