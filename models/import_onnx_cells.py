@@ -50,8 +50,9 @@ def layer_of_onnx(node: Node, w: NDArray[Any], r: NDArray[Any], b: NDArray[Any] 
     directions = _directions(node, place)
     nonlinearity = _nonlinearity(node, kind, directions, place)
     for key in _WITHOUT:
-        if key in node.attributes and node.attributes[key] != ():
-            raise InputError(f"{place}: the attribute {key} is not supported, found {describe(node.attributes[key])}")
+        found = node.attributes.get(key, ())
+        if not isinstance(found, tuple) or found:
+            raise InputError(f"{place}: the attribute {key} is not supported, found {describe(found)}")
     if node.integer("input_forget", 0) != 0:
         raise InputError(f"{place}: the attribute input_forget is not supported, expected 0")
     tensors = _tensors(w, r, b, directions, len(GATES[kind]), place)

@@ -1,6 +1,8 @@
 """The command 'memramp import': what it prints, writes and refuses."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from safetensors.numpy import save_file
 
 from memramp.experiments.cli import main
 from memramp.models.checkpoint import load_checkpoint
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "import.md"
 
 
 @pytest.fixture
@@ -113,3 +117,8 @@ def test_what_is_there_is_not_overwritten(command, net, tmp_path):
     assert (net.read_bytes(), out.read_text()) == (before, "precious")
     assert command("import", net, "--out", out, "--ignore", "extra.*", "--force")[0] == 0
     assert load_checkpoint(str(out)).classes == ("0", "1", "2")
+
+
+def test_the_page_names_every_option(command):
+    shown = set(re.findall(r"--[a-z][a-z-]+", command("import", "--help")[1])) - {"--help"}
+    assert shown == set(re.findall(r"--[a-z][a-z-]+", PAGE.read_text()))

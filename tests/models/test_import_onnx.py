@@ -85,7 +85,10 @@ def refused(load):
 
 def agrees(checkpoint, model, x, batch_first=False):
     """Compare with the evaluator; x is [steps, batch, ...] unless the model takes it otherwise."""
-    expected = ReferenceEvaluator(model).run(None, {"x": x})[0]
+    try:
+        expected = ReferenceEvaluator(model).run(None, {"x": x})[0]
+    except NotImplementedError:
+        pytest.skip(f"the evaluator of onnx {onnx.__version__} does not know two directions")
     features = checkpoint.tensors["embedding.weight"][x] if "embedding.weight" in checkpoint.tensors else x
     features = features if batch_first else features.swapaxes(0, 1)
     states = checkpoint.float_states(features)
