@@ -1,4 +1,4 @@
-"""The command line: ``memramp run``, ``train``, ``ramp``, ``device``, ``wires``, ``show``.
+"""The command line: ``memramp run``, ``train``, ``import``, ``ramp``, ``device``, ``wires``, ``show``.
 
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """
@@ -16,6 +16,7 @@ from memramp import __version__
 from memramp.errors import InputError
 from memramp.experiments.commands import InterruptedByUserError, interruptible, make_console
 from memramp.experiments.device_cli import device_app
+from memramp.experiments.import_cli import import_file
 from memramp.experiments.lab_cli import export_weights
 from memramp.experiments.ramp_cli import ramp_app
 from memramp.experiments.wires_cli import wires_app
@@ -94,6 +95,7 @@ def _train(
     train(file, overrides or (), out, make_console())
 
 
+app.command("import")(import_file)
 app.command("export-weights")(export_weights)
 
 

@@ -262,6 +262,7 @@ def test_help_answers_without_loading_the_simulator():
     code = (
         "import sys; from memramp.experiments.cli import main; "
         "assert main(['--help']) == main(['run', '--help']) == main(['ramp', 'check', '--help']) == 0; "
+        "assert main(['import', '--help']) == 0; "
         "heavy = {'numba', 'numpy', 'scipy', 'matplotlib', 'torch'} & set(sys.modules); assert not heavy, heavy"
     )
     result = process(code=code)
