@@ -9,7 +9,9 @@ from memramp.devices import preset_description, preset_names, preset_sources
 from memramp.errors import InputError
 from memramp.experiments.device_output import value_text
 from memramp.experiments.loading import shipped_experiments
+from memramp.experiments.report import described_network
 from memramp.models.checkpoint import load_checkpoint, shipped_checkpoints
+from memramp.models.metric import ACCURACY, BPC
 from memramp.peripherals.density import load_recording, shipped_densities
 from memramp.peripherals.functions import describe_functions
 
@@ -68,12 +70,13 @@ def _densities(console: Console) -> None:
 
 
 def _checkpoints(console: Console) -> None:
-    table = _table("Checkpoints", "name", "LSTM", "best on selection clips", "trained on")
+    table = _table("Checkpoints", "name", "network", "best on selection data", "trained on")
     for name in shipped_checkpoints():
         checkpoint = load_checkpoint(name)
-        accuracy, data = (checkpoint.metrics.get(key) for key in ("selection_accuracy", "training_data"))
-        shape = f"{checkpoint.lstm.inputs} -> {checkpoint.lstm.hidden}"
-        table.add_row(name, shape, f"{accuracy:.1f} %" if isinstance(accuracy, float) else "", Text(str(data or "")))
+        found = [(metric, checkpoint.metrics.get(f"selection_{metric.name}")) for metric in (ACCURACY, BPC)]
+        best = next((metric.text(value) for metric, value in found if isinstance(value, float)), "")
+        data = Text(str(checkpoint.metrics.get("training_data") or ""))
+        table.add_row(name, described_network(checkpoint), best, data)
     console.print(table if table.row_count else "no checkpoints come with this installation")
 
 

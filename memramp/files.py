@@ -23,6 +23,10 @@ def read_limited(path: Path, most: int) -> bytes:
             content = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except InputError:
+        raise
+    except ValueError:  # a null character
+        raise InputError(f"{str(path)!r}: no name that a file can have") from None
     if len(content) > most:
         raise InputError(f"{path}: too large (more than {most} bytes)")
     return content

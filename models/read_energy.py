@@ -40,8 +40,9 @@ class ReadEnergy:
 
     @property
     def converters(self) -> float:
-        """Energy of the converters [J]: `CONVERSION_5BIT`, in proportion to the clocks; reconstructed for other
-        resolutions.
+        """Energy of the converters: `CONVERSION_5BIT`, in proportion to the clocks [J].
+
+        That is reconstructed for resolutions other than 5 bit.
         """
         return self.clocks * CONVERSION_5BIT / _CLOCKS_5BIT
 

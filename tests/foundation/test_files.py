@@ -57,3 +57,8 @@ def test_mode_of_a_written_file_follows_the_users_mask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_that_no_file_can_have_is_told():
+    with pytest.raises(InputError, match="no name that a file can have"):
+        read_limited(Path("a\0b"), 10)
