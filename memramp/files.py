@@ -16,6 +16,8 @@ def read_limited(path: Path, most: int) -> bytes:
     InputError
         It is missing, unreadable, larger, or no regular file: a device would never end, a pipe might never begin.
     """
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!r}: no name that a file can have")
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is {'a directory' if path.is_dir() else 'a device or pipe'}, not a file")
@@ -23,10 +25,6 @@ def read_limited(path: Path, most: int) -> bytes:
             content = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    except InputError:
-        raise
-    except ValueError:  # a null character
-        raise InputError(f"{str(path)!r}: no name that a file can have") from None
     if len(content) > most:
         raise InputError(f"{path}: too large (more than {most} bytes)")
     return content
