@@ -1,9 +1,11 @@
-"""Networks composed of the layers below: the LSTM in floating point and on analog hardware, keyword spotting, training.
+"""Networks composed of the layers below, in floating point and on analog hardware: keywords, texts, training.
 
-- `lstm`, `checkpoint`: the float reference, and trained weights as files;
-- `hardware`, `analog_lstm`, `kernels`: the same network on crossbars and converters, one object a chip;
+- `spec`, `weights`, `float_network`, `checkpoint`: layers, their reference in floating point, trained weights as files;
+- `hardware`, `gates`, `analog_cell`, `analog_network`, `kernels`: the same on crossbars and converters, one object a chip;
 - `audio`, `features`, `speech_commands`, `demo_keywords`, `keyword_data`: from sound to labelled features;
-- `training_config`, `training_data`, `augmentation`, and, with PyTorch, `torch_network`, `training`, `training_state`;
+- `text`, `character_set`, `language_model`: from text to bits per character;
+- `importing`, `import_*`: networks of other programs;
+- `training*`, `*_training`, `augmentation` and, with PyTorch, `torch_*`: hardware-aware training.
 - `importing`, `import_state`, `import_safetensors`, and, with PyTorch or ONNX, `import_torch`, `import_onnx`: networks
   of other programs.
 
