@@ -160,7 +160,7 @@ def _digital_sources(hardware: HardwareConfig, network: NetworkSpec) -> Iterator
     if hardware.input.bits is not None and hardware.input.coding != "bit_serial":  # whose bits are no error but its way
         yield Source("input_resolution", "resolution of inputs", False, _off("input", bits=None))
     if hardware.state.range is not None and any(layer.kind == "lstm" for layer in network.recurrent):
-        yield Source("state_register", "register of the cell state", False, _no_register)
+        yield Source("state_register", "cell-state register", False, _no_register)
 
 
 def _no_register(hardware: HardwareConfig, _factor: float) -> HardwareConfig:
@@ -174,7 +174,7 @@ def _array_sources(hardware: HardwareConfig) -> Iterator[Source]:
     else:
         if device.levels is not None:
             yield Source("weight_levels", "levels of weights", False, _off("device", levels=None))
-        yield from _written("weight", "weights", device, _on_weights)
+        yield from _written("weight", device, _on_weights)
         if hardware.faults is not None:
             yield Source("known_faults", "known stuck weights", False, _no_known_faults)
     if reads_with_noise(device):
@@ -190,21 +190,21 @@ def _ramp_sources(hardware: HardwareConfig) -> Iterator[Source]:
     if measured is not None and measured.ramps is not None:
         yield Source("measured_ramps", "measured ramps", False, _no_measured_ramps)
     else:
-        yield from _written("ramp", "ramps", device, _on_ramps)
+        yield from _written("ramp", device, _on_ramps)
     if reads_with_noise(device):
         yield Source("ramp_reading", "read noise of ramps", True, _on_ramps(with_reading))
 
 
 def _written(
-    name: str, title: str, device: Device, on: Callable[[Callable[[Device, float], Device]], Scaled]
+    name: str, device: Device, on: Callable[[Callable[[Device, float], Device]], Scaled]
 ) -> Iterator[Source]:
     """Yield what happens to devices when they are programmed."""
     if writes_with_errors(device):
-        yield Source(f"{name}_programming", f"programming of {title}", continuous(device), on(with_programming))
+        yield Source(f"{name}_programming", f"programming of {name}s", continuous(device), on(with_programming))
     if device.stuck_off_rate + device.stuck_on_rate > 0.0:
-        yield Source(f"{name}_stuck", f"stuck devices of {title}", True, on(with_faults))
+        yield Source(f"{name}_stuck", f"stuck {name} devices", True, on(with_faults))
     if device.g_min_std + device.g_max_std > 0.0:
-        yield Source(f"{name}_windows", f"windows of {title}", True, on(with_windows))
+        yield Source(f"{name}_windows", f"windows of {name} devices", True, on(with_windows))
 
 
 def _no_known_faults(hardware: HardwareConfig, _factor: float) -> HardwareConfig:

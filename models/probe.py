@@ -72,6 +72,21 @@ class Probe:
         vectors = checkpoint.tensors[f"{embedding.name}.weight"]
         return cls(checkpoint, np.asarray(vectors[symbols[:, :-1]], np.float32), symbols[:, 1:], warm_up)
 
+    @classmethod
+    def of_text(cls, checkpoint: Checkpoint, symbols: NDArray[np.integer], samples: int, steps: int) -> "Probe":
+        """Take stretches of a text [n], evenly spread; the first half of each does not count in the bits per character.
+
+        Raises
+        ------
+        InputError
+            See `of_symbols`, or the text is shorter than a stretch.
+        """
+        room = len(symbols) - (steps + 1)
+        if room < 0 or steps < 1:
+            raise InputError(f"a text of {len(symbols)} symbols has no stretch of {steps} steps and one symbol more")
+        starts = np.arange(samples) * room // max(samples - 1, 1)
+        return cls.of_symbols(checkpoint, symbols[starts[:, np.newaxis] + np.arange(steps + 1)], steps // 2)
+
     def sample(self, n: int) -> "Probe":
         """Return `n` of the sequences, evenly spread over their order; all if there are no more."""
         total = len(self.inputs)
