@@ -13,7 +13,8 @@ import numpy as np
 from memramp.models.analog_network import program_network
 from memramp.models.float_network import Doubles
 from memramp.models.hardware import HardwareConfig
-from memramp.models.noise_sources import Source, only, scaled_hardware, sources_of, without
+from memramp.models.hardware_sources import Source
+from memramp.models.noise_sources import only, scaled_hardware, sources_of, without
 from memramp.models.probe import Probe, Twin, run_chip
 from memramp.models.sensitivity import Sensitivity, sobol_study
 from memramp.streams import Streams
