@@ -47,6 +47,9 @@ class Probe:
         inputs = checkpoint.normalise(features)
         if inputs.shape[0] < 1 or inputs.shape[1] < 1:
             raise InputError(f"{checkpoint.name}: a probe needs at least one sequence of one step, found none")
+        expected = inputs.shape[: 1 if checkpoint.network.read == "last" else 2]
+        if labels is not None and labels.shape != expected:
+            raise InputError(f"{checkpoint.name}: labels must have the shape {expected}, found {labels.shape}")
         return cls(checkpoint, inputs, labels)
 
     @classmethod
