@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,7 +182,7 @@ def test_after_ctrl_c_finished_tables_are_kept(monkeypatch, tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("network", ["bidirectional gru", "rnn"])
+@pytest.mark.parametrize("network", ["stacked lstm", "rnn"])
 def test_tables_and_figures_of_other_networks(network, tmp_path, monkeypatch):
     monkeypatch.setattr("memramp.experiments.figures.DPI", 30)
     found = findings_of(network, HardwareConfig(device=NOISY))
@@ -224,6 +225,24 @@ def test_intervals():
     half = 3.18245 * values.std(ddof=1) / 2.0
     np.testing.assert_allclose(mean_interval(values), [2.5 - half, 2.5 + half], rtol=1e-5)
     rms, slope = np.sqrt(2.5), 0.5 / np.sqrt(2.5)
-    np.testing.assert_allclose(rms_interval(Outcome(values, values)), [rms - slope * half, rms + slope * half], rtol=1e-5)
+    expected = [rms - slope * half, rms + slope * half]
+    np.testing.assert_allclose(rms_interval(Outcome(values, values)), expected, rtol=1e-5)
     assert np.isnan([*mean_interval(values[:1]), *rms_interval(Outcome(values[:1], values[:1]))]).all()
     assert rms_interval(Outcome(np.zeros(2), np.zeros(2))) == (0.0, 0.0)
+
+
+def test_the_python_of_its_page_runs(capsys):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "diagnostics.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(program.replace("sample(64)", "sample(4)"), "diagnostics.md", "exec"), {})
+    assert capsys.readouterr().out.count("\n") == 4
+
+
+def test_its_page_names_every_source():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "diagnostics.md").read_text()
+    source = (Path(__file__).resolve().parents[2] / "models" / "hardware_sources.py").read_text()
+    names = re.findall(r'Source\(f?"([^"]+)"', source)
+    assert len(names) > 12
+    for name in names:
+        for full in {name.replace("{name}", kind) for kind in ("weight", "ramp")}:
+            assert f"`{full}`" in page, full
