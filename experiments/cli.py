@@ -16,6 +16,7 @@ from memramp import __version__
 from memramp.errors import InputError
 from memramp.experiments.commands import InterruptedByUserError, interruptible, make_console
 from memramp.experiments.device_cli import device_app
+from memramp.experiments.diagnose_cli import diagnose
 from memramp.experiments.import_cli import import_file
 from memramp.experiments.lab_cli import export_weights
 from memramp.experiments.ramp_cli import ramp_app
@@ -95,6 +96,7 @@ def _train(
     train(file, overrides or (), out, make_console())
 
 
+app.command("diagnose")(diagnose)
 app.command("import")(import_file)
 app.command("export-weights")(export_weights)
 

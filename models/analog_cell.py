@@ -21,6 +21,7 @@ from memramp.crossbar.product_kernels import SAMPLES
 from memramp.elementary import sigmoid, tanh
 from memramp.errors import InputError
 from memramp.models import kernels
+from memramp.models.cell_trace import TANH_C, At, CellTrace
 from memramp.models.digital_product import DigitalMatrix
 from memramp.models.gates import ConverterGroup
 from memramp.models.hardware import HardwareConfig
@@ -179,7 +180,14 @@ class AnalogCell:
         return self.sequence(inputs, self.zeros(len(inputs)))
 
     def sequence(
-        self, x: Floats, state: AnalogState, *, first_sample: int = 0, first_step: int = 0, record: bool = True
+        self,
+        x: Floats,
+        state: AnalogState,
+        *,
+        first_sample: int = 0,
+        first_step: int = 0,
+        record: bool = True,
+        trace: CellTrace | None = None,
     ) -> Floats:
         """Run inputs [n, steps, inputs] from a state, which is left at the end, step by step.
 
@@ -193,16 +201,19 @@ class AnalogCell:
             Numbers of the first sample and step, which pick the noise.
         record : bool
             Whether all states are returned, [n, steps, state], or the last alone, [n, 1, state].
+        trace : CellTrace or None
+            Receives what happens at each step.
         """
         states = np.empty((len(x), x.shape[1] if record else 1, self.layer.state), np.float32)
         step = {"lstm": self._lstm_step, "gru": self._gru_step, "rnn": self._rnn_step}[self.layer.kind]
         for t in range(x.shape[1]):
-            at = _At(first_step + t, first_sample)
+            at = At(first_step + t, first_sample, trace)
             state.h = step(x[:, t] / np.float32(self.units[0]), state, at)
             states[:, t if record else 0] = state.h
+            at.record({}, {}, {"h": state.h} | ({"c": state.c} if self.layer.kind == "lstm" else {}))
         return states
 
-    def _lstm_step(self, x: Floats, state: AnalogState, at: "_At") -> Floats:
+    def _lstm_step(self, x: Floats, state: AnalogState, at: At) -> Floats:
         gates = self._converted(self._read("gates", (x, self._driven(state.h)), at), ("i", "f", "g", "o"), at)
         i, f, g, o = (gates[name] for name in ("i", "f", "g", "o"))
         c = (f.astype(np.float64) * state.c + i.astype(np.float64) * g).astype(np.float32)
@@ -210,28 +221,31 @@ class AnalogCell:
         tanh_c = self._converted_state(state.c, at)
         return self._projected(o * tanh_c, at)
 
-    def _gru_step(self, x: Floats, state: AnalogState, at: "_At") -> Floats:
+    def _gru_step(self, x: Floats, state: AnalogState, at: At) -> Floats:
         h = self._driven(state.h)
         gates = self._converted(self._read("gates", (x, h), at), ("r", "z"), at)
         n = self._candidate(x, h, gates["r"], at)
         z = gates["z"].astype(np.float64)
         return ((1.0 - z) * n + z * state.h).astype(np.float32)
 
-    def _candidate(self, x: Floats, h: Floats, r: Floats, at: "_At") -> Floats:
+    def _candidate(self, x: Floats, h: Floats, r: Floats, at: At) -> Floats:
         if self.layer.reset == "before":
             pre = self._read("candidate", (x, r * h), at)
             return self._converted(pre, ("n",), at)["n"]
         from_x = self._linear("candidate_x", self._read("candidate_x", (x,), at), at)
         from_h = self._linear("candidate_h", self._read("candidate_h", (h,), at), at)
-        return tanh(from_x + r * from_h)
+        pre = from_x + r * from_h
+        n = tanh(pre)
+        at.record({"n": pre}, {"n": n})
+        return n
 
-    def _rnn_step(self, x: Floats, state: AnalogState, at: "_At") -> Floats:
+    def _rnn_step(self, x: Floats, state: AnalogState, at: At) -> Floats:
         return self._converted(self._read("gates", (x, self._driven(state.h)), at), ("h",), at)["h"]
 
     def _driven(self, h: Floats) -> Floats:
         return h / np.float32(self.units[1])
 
-    def _read(self, name: str, parts: tuple[Floats, ...], at: "_At", *, bias: bool = True) -> Floats:
+    def _read(self, name: str, parts: tuple[Floats, ...], at: At, *, bias: bool = True) -> Floats:
         """Return what an array makes of inputs on its rows, in units of full pulses."""
         coded = code_inputs(np.concatenate(parts, axis=1), self.hardware.input, self.hardware.coding)
         x, powers = coded.x, coded.powers
@@ -240,7 +254,7 @@ class AnalogCell:
         key = self.streams.key(_STREAMS.get(name, name), "read")
         return self.arrays[name].multiply(x, key, first_sample=at.sample, step=at.step, powers=powers)
 
-    def _converted(self, pre: Floats, gates: tuple[str, ...], at: "_At") -> dict[str, Floats]:
+    def _converted(self, pre: Floats, gates: tuple[str, ...], at: At) -> dict[str, Floats]:
         """Return the values of gates whose pre-activations stand side by side."""
         given = dict(zip(gates, np.split(pre, len(gates), axis=1), strict=True))
         found: dict[str, Floats] = {}
@@ -250,15 +264,19 @@ class AnalogCell:
                 continue
             values = self._values(group, np.concatenate([given[gate] for gate in asked], axis=1), at, kernels.GATES, 0)
             found |= dict(zip(asked, np.split(values, len(asked), axis=1), strict=True))
+        at.record(given, found)
         return found
 
-    def _converted_state(self, c: Floats, at: "_At") -> Floats:
+    def _converted_state(self, c: Floats, at: At) -> Floats:
         if self.hardware.tanh_c == "digital":
-            return tanh(c)
-        group = self._group("c")
-        return self._values(group, c, at, kernels.STATE, self.hidden * group.gates.index("c"))
+            found = tanh(c)
+        else:
+            group = self._group("c")
+            found = self._values(group, c, at, kernels.STATE, self.hidden * group.gates.index("c"))
+        at.record({TANH_C: c}, {TANH_C: found})
+        return found
 
-    def _values(self, group: ConverterGroup, pre: Floats, at: "_At", purpose: int, column: int) -> Floats:
+    def _values(self, group: ConverterGroup, pre: Floats, at: At, purpose: int, column: int) -> Floats:
         if group.activation is None or self.array.partial is not None:  # a sum that is joined in digital
             exact = _EXACT.get(group.function)
             return exact(pre) if exact else get_function(group.function)(pre).astype(np.float32)
@@ -268,11 +286,12 @@ class AnalogCell:
         )
         return converter.decode(codes)
 
-    def _linear(self, name: str, sums: Floats, at: "_At") -> Floats:
+    def _linear(self, name: str, sums: Floats, at: At) -> Floats:
         converter = self.converters[name]
+        at.record({name: sums}, {})
         return converter.decode(converter.convert(sums, self.streams.key(name, "read"), at.sample, at.step))
 
-    def _projected(self, m: Floats, at: "_At") -> Floats:
+    def _projected(self, m: Floats, at: At) -> Floats:
         if self._projection is None:
             return m
         if self.hardware.projection == "analog":
@@ -291,14 +310,6 @@ class AnalogCell:
 
 _STREAMS = {"gates": "lstm"}
 """Names of random streams that are not those of their arrays."""
-
-
-@dataclass(frozen=True)
-class _At:
-    """Which read: number of the step and of the first sample."""
-
-    step: int
-    sample: int
 
 
 def _curve(converter: Converter) -> kernels.Curve:

@@ -10,6 +10,7 @@ from memramp.models.digital_twin import check_measured, network_ramp_table, netw
 from memramp.models.hardware import HardwareConfig
 from memramp.models.hardware_blocks import HardwareBlocks
 from memramp.models.measured_network import MeasuredFiles, ReadbackConfig
+from memramp.models.noise_sources import only, scaled_hardware, sources_of
 from memramp.models.training_config import TrainingConfig
 from memramp.peripherals import ActivationConfig, program_ramp, save_table, write_readback
 from memramp.streams import Streams
@@ -144,3 +145,20 @@ def test_the_table_of_ideal_devices_holds_the_ramps_that_were_designed_for_the_r
 def test_a_converter_without_ramps_has_no_table():
     with pytest.raises(InputError, match="which has no ramps"):
         network_ramp_table(HARDWARE.model_copy(update={"activation": ActivationConfig(kind="uniform_adc")}))
+
+
+def test_measured_devices_are_sources_of_error_in_place_of_drawn_ones(tmp_path):
+    checkpoint = random_checkpoint()
+    measured = twin(HARDWARE, laboratory(tmp_path, HARDWARE))
+    sources = sources_of(checkpoint, measured)
+    names = [source.name for source in sources]
+    assert names == ["measured_weights", "weight_reading", "measured_ramps", "ramp_reading"]
+
+    def layer(*names):
+        return program_network(checkpoint, scaled_hardware(measured, sources, only(sources, *names)), CHIP).layer
+
+    whole, ideal = (program_network(checkpoint, each, CHIP).layer for each in (measured, HARDWARE.ideal()))
+    assert (layer("measured_weights").array.w_eff == whole.array.w_eff).all()
+    assert (layer("measured_ramps").sigmoid.base == whole.sigmoid.base).all()
+    assert (layer("measured_ramps").array.w_eff == ideal.array.w_eff).all()
+    assert (layer("measured_weights").sigmoid.base == ideal.sigmoid.base).all()
