@@ -1,4 +1,4 @@
-"""The command line: ``memramp run``, ``train``, ``import``, ``ramp``, ``device``, ``wires``, ``show``.
+"""The command line: ``memramp run``, ``train``, ``import``, ``diagnose``, ``ramp``, ``device``, ``wires``, ``show``.
 
 Everything that simulates is imported inside the commands, so that ``--help`` answers at once.
 """

@@ -1,7 +1,7 @@
 """Networks composed of the layers below, in floating point and on analog hardware: keywords, texts, training.
 
 - `spec`, `weights`, `float_network`, `checkpoint`: layers, their reference in floating point, trained weights as files;
-- `hardware`, `gates`, `analog_cell`, `analog_network`, `kernels`: the same on crossbars and converters, an object a chip;
+- `hardware`, `gates`, `analog_cell`, `analog_network`, `kernels`: the same on arrays and converters, an object a chip;
 - `audio`, `features`, `speech_commands`, `demo_keywords`, `keyword_data`: from sound to labelled features;
 - `probe`, `step_errors`, `range_use`, `noise_sources`, `source_study`, `sensitivity`: diagnosis of a network on chips;
 - `text`, `character_set`, `language_model`: from text to bits per character;

@@ -116,3 +116,20 @@ def test_a_language_model_is_trained_and_run(text, write, command, tmp_path):
         "run", write(experiment(text, str(out / "checkpoint.safetensors"))), "--out", tmp_path / "run"
     )
     assert (code, err) == (0, "")
+
+
+def test_the_shipped_language_model_reads_the_embedded_text(command, tmp_path):
+    out = tmp_path / "out"
+    code, shown, err = command("run", "char_lm", "--set", "chips=2", "--set", "task.symbols=4000", "--out", out)
+    assert (code, err) == (0, "")
+    point = json.loads((out / "summary.json").read_text())["points"][0]
+    # Uniform guesses take log2(50) = 5.6 bits; the noisy chips stay close to floating point.
+    assert point["float"] < 2.2
+    assert point["chips"]["mean"] < point["float"] + 0.3
+
+
+def test_a_language_model_is_diagnosed(command, tmp_path):
+    options = ("--samples", "4", "--chips", "1", "--sobol", "0", "--out", tmp_path / "out")
+    code, _, err = command("diagnose", "char_lm", *options)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "out" / "diagnosis.json").exists()
