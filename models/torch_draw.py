@@ -58,7 +58,9 @@ class ColumnDraw:
     def __call__(self, pre: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return what the comparators see of pre-activations [batch, columns]."""
         held = pre - self.offset
-        return held + self.std * torch.randn(pre.shape, generator=generator) if self.std > 0 else held
+        if self.std == 0:
+            return held
+        return held + self.std * torch.randn(pre.shape, generator=generator, device=pre.device)
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,8 @@ class CellDraw:
         Uniform converters, by the part whose sums they convert.
     units : tuple of float
         Input and recurrent state of a full pulse.
+    clip : float
+        Weight that fills the devices' window.
     """
 
     arrays: dict[str, ArrayDraw]
@@ -194,6 +198,7 @@ class CellDraw:
     state: GateDraw | None = None
     linear: dict[str, GateDraw] = field(default_factory=dict)
     units: tuple[float, float] = (1.0, 1.0)
+    clip: float = 1.0
 
     def activation(self, register: StateConfig, generator: torch.Generator | None) -> Activation:
         """Return what becomes of an LSTM's pre-activations and cell state."""
@@ -202,12 +207,14 @@ class CellDraw:
             for gate in self.gates:
                 gate.fill(pre[:, gate.columns], values[:, gate.columns], generator)
 
-        def state(c: Tensor, _t: int, values: Tensor) -> None:
+        def state(c: Tensor, _t: int, values: Tensor) -> Tensor | None:
             keep(c, register)
             if self.state is None:
                 torch.tanh(c, out=values)
-            else:
-                self.state.fill(c.clone(), values, generator)
+                return None
+            slopes = c.clone()
+            self.state.fill(slopes, values, generator)
+            return slopes
 
         return Activation(gates, state)
 

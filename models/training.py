@@ -8,7 +8,7 @@ disk is a round old at most.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.spec import NetworkSpec
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import TrainableNetwork, network_of
 from memramp.models.training_config import TrainingConfig
@@ -33,7 +34,6 @@ from memramp.streams import Streams
 STATE_FILE = "state.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
-_IN_ARRAY = ("weight_x", "weight_h", "bias")
 _PATHS = {"root", "file", "training", "validation", "testing"}
 
 
@@ -83,10 +83,16 @@ class Trainer:
         numba.set_num_threads(min(settings.threads, numba.get_num_threads()))
         self.streams = Streams(self.config.seed)
         self.hardware = self.config.hardware(model.tanh_c, model.readout, model.project)
-        self.network = TrainableNetwork(self.task.spec, low_precision=settings.low_precision)
+        initial = None if model.init is None else self._initial(self._parent("init", model.init))
+        self.network = TrainableNetwork(
+            self.task.spec,
+            low_precision=settings.low_precision,
+            scalars=self._scalars() | ({} if initial is None else initial.scalars),
+            learn=model.learn,
+        )
         self.network.initialise(torch_generator(self.streams, "initial"))
-        if model.init is not None:
-            self._start_from(self._parent("init", model.init))
+        if initial is not None:
+            self.network.load(initial.tensors)
         if settings.teacher is not None:
             self.teacher = self._teacher(self._parent("teacher", settings.teacher))
         identity = json.dumps({"config": self.config.model_dump(mode="json"), "parents": self.parents}, sort_keys=True)
@@ -98,13 +104,19 @@ class Trainer:
         self.parents[f"{role}_sha256"] = checkpoint.digest
         return checkpoint
 
-    def _start_from(self, checkpoint: Checkpoint) -> None:
+    def _scalars(self) -> dict[str, float]:
+        """Return where learned scalars start."""
+        values = {"range_x": 1.0, "range_h": 1.0, "clip": self.config.crossbar.w_clip}
+        layers = self.task.spec.recurrent
+        return {f"{layer.name}.{key}": values[key] for layer in layers for key in self.config.model.learn}
+
+    def _initial(self, checkpoint: Checkpoint) -> Checkpoint:
         self.task.start_from(checkpoint)
         if checkpoint.network != self.task.spec:
             found = ", ".join(f"{name} {list(shape)}" for name, shape in checkpoint.network.shapes().items())
             asked = ", ".join(f"{name} {list(shape)}" for name, shape in self.task.spec.shapes().items())
             raise InputError(f"{checkpoint.name}: is another network ({found}) than the one to train ({asked})")
-        self.network.load(checkpoint.tensors)
+        return checkpoint
 
     def _teacher(self, checkpoint: Checkpoint) -> Distillation:
         self.task.check_teacher(checkpoint)
@@ -159,8 +171,7 @@ class Trainer:
 
     def _step(self, batch: Any, way: Pass) -> float:
         settings, state = self.config.training, self.state
-        for group in state.optimizer.param_groups:
-            group.update(lr=self._learning_rate(), weight_decay=settings.weight_decay)
+        state.set_rates(self._learning_rate(), settings.weight_decay)
         loss = self.task.loss(batch, way, self.teacher)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -196,7 +207,8 @@ class Trainer:
         return draw_hardware(self._checkpoint(self.network.tensors()), self.hardware, streams)
 
     def _evaluate(self) -> float:
-        tensors, state, metric = self.state.averaged(), self.state, self.task.metric
+        state, metric = self.state, self.task.metric
+        tensors = state.averaged(self.network)
         # The same chips in every evaluation: epochs are compared under equal noise.
         chips = {n: self.streams.child("evaluation", n) for n in range(self.config.training.evaluation_chips)}
         score = self.task.evaluate(self._checkpoint(tensors), self.hardware, chips)
@@ -214,18 +226,34 @@ class Trainer:
             **self.parents,
         }
         if self.hardware is not None:
-            # What the mapping clips is clipped here already, so that the weights mean the same without hardware.
-            clip = np.float32(self.hardware.crossbar.w_clip)
-            parts = tuple(f"{name}.{part}" for _, name in self.task.spec.directions() for part in _IN_ARRAY)
-            weights = weights | {name: np.clip(weights[name], -clip, clip) for name in parts}
+            weights = clipped(weights, self.task.spec, self.hardware.crossbar.w_clip)
         # Where files lie on this machine is nobody's business: a checkpoint travels.
         config = self.config.model_dump(mode="json", exclude={"task": _PATHS, "training": {"feature_cache"}})
         for block, key in (("model", "init"), ("training", "teacher")):
             if config[block][key] is not None:
                 config[block][key] = Path(config[block][key]).name
-        return Checkpoint(
-            self.task.normalisation() | weights, self.task.classes, config, metrics, spec=self.task.spec
+        tensors = self.task.normalisation() | weights
+        return Checkpoint(tensors, self.task.classes, config, metrics, spec=self.task.spec)
+
+
+def clipped(
+    tensors: Mapping[str, NDArray[np.float32]], spec: NetworkSpec, w_clip: float
+) -> dict[str, NDArray[np.float32]]:
+    """Return a checkpoint's tensors with those weights clipped that the mapping clips: they mean the same without it.
+
+    Rows are written multiplied by what a full pulse stands for, so that is in the limit.
+    """
+    found = dict(tensors)
+    for layer, name in spec.directions():
+        clip, *units = (
+            float(tensors.get(f"{layer.name}.{key}", np.float32(default)))
+            for key, default in (("clip", w_clip), ("range_x", 1.0), ("range_h", 1.0))
         )
+        limits = {"weight_x": clip / units[0], "weight_h": clip / units[1], "bias": clip}
+        for part, limit in limits.items():
+            most = np.float32(limit)
+            found[f"{name}.{part}"] = np.clip(tensors[f"{name}.{part}"], -most, most)
+    return found
 
 
 def torch_generator(streams: Streams, *names: str | int) -> torch.Generator:

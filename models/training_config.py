@@ -67,6 +67,11 @@ class TrainedModel(StrictModel):
     project: Readout = "digital"
     """Projection of an LSTM, see `memramp.models.hardware.HardwareConfig.projection`."""
 
+    learn: list[Literal["range_x", "range_h", "clip"]] = Field(default_factory=list)
+    """Of each layer, what is trained beside the weights: the input and the recurrent state that get the longest pulse
+    (from 1 on), the weight that fills the devices' window (from ``crossbar.w_clip`` on), see
+    `memramp.models.checkpoint`."""
+
 
 class TrainingSettings(StrictModel):
     """The optimisation: AdamW with a linear warm-up and a cosine decay of the learning rate to zero."""
@@ -156,6 +161,17 @@ class TrainingConfig(HardwareBlocks):
                 raise ValueError("training.rounds is for texts, whose epochs are long; clips need 1")
         elif model.bidirectional:
             raise ValueError("model.bidirectional reads a text from its end, which a language model must not know")
+        return self
+
+    @model_validator(mode="after")
+    def _check_learned(self) -> "TrainingConfig":
+        learn = self.model.learn
+        if len(set(learn)) < len(learn):
+            raise ValueError(f"model.learn names something twice, found {', '.join(learn)}")
+        if learn and self.device is None:
+            raise ValueError("model.learn is about drivers and devices; without 'device' there is nothing to learn")
+        if "clip" in learn and self.crossbar.scale_per != "fixed":
+            raise ValueError("model.learn 'clip' needs crossbar.scale_per 'fixed', where the clip fills the window")
         return self
 
     @model_validator(mode="after")

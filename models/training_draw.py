@@ -71,7 +71,7 @@ def _draw_cell(cell: AnalogCell) -> CellDraw:
         if name in cell.converters
     }
     arrays = {name: _array_draw(array, cell.hardware) for name, array in cell.arrays.items()}
-    return CellDraw(arrays, gates, state, linear, cell.units)
+    return CellDraw(arrays, gates, state, linear, cell.units, cell.hardware.crossbar.w_clip)
 
 
 def _array_draw(array: ProgrammedArray, hardware: HardwareConfig) -> ArrayDraw:

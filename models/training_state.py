@@ -15,6 +15,7 @@ from torch import Tensor
 from memramp.errors import InputError
 from memramp.files import in_fixed_order, read_limited, write_atomically
 from memramp.models.torch_network import TrainableNetwork
+from memramp.models.torch_scalars import log_name
 
 FORMAT = "memramp-training-state"
 MAX_BYTES = 10_000_000_000
@@ -41,8 +42,8 @@ class TrainingState:
     @classmethod
     def fresh(cls, network: TrainableNetwork, identity: str) -> "TrainingState":
         """Return the state at the start."""
-        means = {name: torch.from_numpy(tensor) for name, tensor in network.tensors().items()}
-        return cls(identity, torch.optim.AdamW(network.parameters()), means)
+        means = {name: tensor.detach().clone() for name, tensor in network.named_tensors()}
+        return cls(identity, torch.optim.AdamW(_groups(network)), means)
 
     def average(self, network: TrainableNetwork, decay: float) -> None:
         """Take the network's weights into the running means, whose memory grows with the steps up to `decay`."""
@@ -50,9 +51,24 @@ class TrainingState:
         for name, parameter in network.named_tensors():
             self.means[name].lerp_(parameter.detach(), weight if decay > 0 else 1.0)
 
-    def averaged(self) -> dict[str, NDArray[np.float32]]:
+    def averaged(self, network: TrainableNetwork) -> dict[str, NDArray[np.float32]]:
         """Return the running means as a checkpoint's tensors."""
-        return {name: tensor.numpy().copy() for name, tensor in self.means.items()}
+        return network.as_checkpoint(self.means)
+
+    def set_rates(self, learning_rate: float, weight_decay: float) -> None:
+        """Set the learning rate, and the decay of weights: learned ranges are drawn to no value."""
+        for group in self.optimizer.param_groups:
+            group.update(lr=learning_rate, weight_decay=weight_decay if group["decays"] else 0.0)
+
+
+def _groups(network: TrainableNetwork) -> list[dict[str, Any]]:
+    """Return the parameters of the optimiser, those that decay first."""
+    logs = set(map(log_name, network.learned))
+    found = []
+    for decays in (True, False):
+        chosen = [parameter for name, parameter in network.named_tensors() if (name not in logs) is decays]
+        found += [{"params": chosen, "decays": decays}] if chosen else []
+    return found
 
 
 def save_state(state: TrainingState, network: TrainableNetwork, path: Path) -> None:
@@ -99,7 +115,7 @@ def _restore(
     state.round, state.step, state.best_round = (int(about[key]) for key in ("round", "step", "best_round"))
     state.best = None if about["best"] is None else float(about["best"])
     state.history = [dict(entry) for entry in about["history"]]
-    network.load(_numpy(tensors, "weight/"))
+    network.restore({name: tensors[f"weight/{name}"] for name, _ in network.named_tensors()})
     state.means = {name: tensors[f"mean/{name}"] for name in state.means}
     state.best_tensors = _numpy(tensors, "best/")
     for name, parameter in network.named_tensors():
