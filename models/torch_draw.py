@@ -10,6 +10,7 @@ from torch import Tensor
 
 from memramp.models.gates import StateConfig
 from memramp.models.torch_lstm import Activation, Driver
+from memramp.models.torch_slopes import Slopes
 from memramp.parallel import over_parts
 from memramp.peripherals.functions import get_function
 from memramp.peripherals.kernels import Coding, convert_batch_static
@@ -77,28 +78,35 @@ class GateDraw:
         Its realised transfer curve; None: the function itself, digitally.
     errors : ColumnDraw or None
         Errors of the columns; None without any.
+    slopes : Slopes or None
+        Slopes that gradients take; None: those of the function.
     """
 
     columns: slice
     function: str
     stairs: Staircase | None
     errors: ColumnDraw | None = None
+    slopes: Slopes | None = None
 
     def fill(self, pre: Tensor, values: Tensor, generator: torch.Generator | None) -> None:
         """Fill `values` with what becomes of pre-activations, and replace these by the slopes that gradients take."""
         held = pre if self.errors is None else self.errors(pre, generator)
+        if self.stairs is not None and self.slopes is not None:
+            values.copy_(self.stairs(held))
+            pre.copy_(self.slopes(held))
+            return
         smooth, slope = smooth_function(self.function, held)
         values.copy_(smooth if self.stairs is None else self.stairs(held))
         pre.copy_(slope)
 
     def __call__(self, pre: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return what becomes of pre-activations, differentiable straight through the staircase."""
+        """Return what becomes of pre-activations, with the slopes that gradients take."""
         result: Tensor = _Converted.apply(pre, self, generator)  # type: ignore[no-untyped-call]
         return result
 
 
 class _Converted(torch.autograd.Function):
-    """Forward the converter, backward the smooth function."""
+    """Forward the converter, backward its slopes."""
 
     @staticmethod
     def forward(ctx: Any, pre: Tensor, gate: GateDraw, generator: torch.Generator | None) -> Tensor:

@@ -25,6 +25,7 @@ from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import NetworkSpec
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import TrainableNetwork, network_of
+from memramp.models.torch_slopes import Blur
 from memramp.models.training_config import TrainingConfig
 from memramp.models.training_draw import draw_hardware
 from memramp.models.training_state import TrainingState, load_state, save_state
@@ -204,7 +205,9 @@ class Trainer:
         if self.hardware is None:
             return None
         streams = self.streams.child("draw", number, batch)
-        return draw_hardware(self._checkpoint(self.network.tensors()), self.hardware, streams)
+        settings = self.config.training
+        blur = Blur(settings.blur) if settings.gradient == "blurred" else None
+        return draw_hardware(self._checkpoint(self.network.tensors()), self.hardware, streams, blur)
 
     def _evaluate(self) -> float:
         state, metric = self.state, self.task.metric

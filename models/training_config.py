@@ -86,6 +86,14 @@ class TrainingSettings(StrictModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products of recurrent layers: ``bfloat16`` is three times as fast on processors that have it."""
 
+    gradient: Literal["smooth", "blurred"] = "smooth"
+    """Slopes of converters that gradients take: those of the ``smooth`` function, or those of the ``blurred``
+    staircase, see `memramp.models.torch_slopes`."""
+
+    blur: Annotated[float, Field(ge=0, le=1e3)] | None = None
+    """Deviation of the noise that blurs staircases; None: that which errors and read noise of the weights give to the
+    sums of independent inputs in -1..1 [pre-activation]."""
+
     batch: Annotated[int, Field(ge=1, le=100_000)] = 256
     learning_rate: float = Field(default=8e-3, gt=0, le=1)
     warmup_steps: int = Field(default=200, ge=0)
