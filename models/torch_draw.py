@@ -1,7 +1,7 @@
 """One draw of the hardware as the training graph takes it (extra ``train``)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,14 +28,18 @@ class Staircase:
 
     def __call__(self, pre: Tensor) -> Tensor:
         """Return the outputs for pre-activations [batch, columns]."""
+        return self.outputs[self.codes(pre)]
+
+    def codes(self, pre: Tensor) -> Tensor:
+        """Return the counts for pre-activations [batch, columns]."""
         values = pre.detach().contiguous()
         if values.device.type != "cpu":
-            return self.outputs[torch.bucketize(values, self.thresholds, right=True)]
+            return torch.bucketize(values, self.thresholds, right=True, out_int32=True)
         codes = torch.empty(values.shape, dtype=torch.int16)  # the simulator's kernel is 20 times faster than bucketize
         numbers, thresholds, counts = values.numpy(), self.thresholds.numpy(), codes.numpy()
         batch = len(numbers)
         over_parts(lambda part: convert_batch_static(numbers[part], thresholds, counts[part]), batch, _LEAST_PART)
-        return self.outputs[codes.int()]
+        return codes.int()
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,10 @@ def smooth_function(name: str, v: Tensor) -> tuple[Tensor, Tensor]:
     if name == "tanh":
         found = torch.tanh(v)
         return found, 1 - found * found
+    if name == "identity":
+        return v, torch.ones_like(v)
+    if name == "relu":
+        return torch.relu(v), (v > 0).to(v.dtype)
     function, numbers = get_function(name), v.detach().cpu().numpy().astype(np.float64)
     parts = (torch.from_numpy(np.asarray(part, np.float32)).to(v.device) for part in
              (function(numbers), function.derivative(numbers)))
@@ -236,6 +244,19 @@ def keep(c: Tensor, register: StateConfig) -> None:
             c.div_(step).round_().mul_(step)
 
 
+def moved(draw: Any, device: torch.device) -> Any:
+    """Return a draw, or a part of one, with all its tensors on a device."""
+    if isinstance(draw, Tensor):
+        return draw.to(device)
+    if isinstance(draw, dict):
+        return {key: moved(value, device) for key, value in draw.items()}
+    if isinstance(draw, tuple):
+        return tuple(moved(value, device) for value in draw)
+    if is_dataclass(draw) and not isinstance(draw, type):
+        return replace(draw, **{field.name: moved(getattr(draw, field.name), device) for field in fields(draw)})
+    return draw
+
+
 @dataclass(frozen=True)
 class HardwareDraw:
     """One draw of everything random in the hardware.
@@ -257,6 +278,11 @@ class HardwareDraw:
     input_levels: int
     input_range: float
     register: StateConfig
+
+    def to(self, device: torch.device) -> "HardwareDraw":
+        """Return the draw with all its tensors on a device."""
+        found: HardwareDraw = self if device.type == "cpu" else moved(self, device)
+        return found
 
     @property
     def driver(self) -> Driver:

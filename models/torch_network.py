@@ -67,6 +67,11 @@ class TrainableNetwork(nn.Module):
             self.tensor(f"{spec.embedding.name}.weight").requires_grad_(False)
         self._workspaces = {name: Workspace() for _, name in spec.directions()}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
+
     def tensor(self, name: str) -> nn.Parameter:
         """Return the parameter that a checkpoint calls by this name."""
         return cast(nn.Parameter, getattr(self, self._names[name]))

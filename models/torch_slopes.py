@@ -51,10 +51,6 @@ class Slopes:
         point = place.to(torch.int32)
         return torch.addcmul(self.values[point], self.rises[point], place - point)
 
-    def to(self, device: torch.device) -> "Slopes":
-        """Return the same on a device."""
-        return Slopes(self.low, self.per_unit, self.values.to(device), self.rises.to(device))
-
 
 def blurred_slopes(thresholds: Doubles, outputs: Doubles, std: float) -> Slopes:
     """Return the slopes of a blurred staircase.

@@ -27,7 +27,7 @@ from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import TrainableNetwork, network_of
 from memramp.models.torch_slopes import Blur
 from memramp.models.training_config import TrainingConfig
-from memramp.models.training_draw import draw_hardware
+from memramp.models.training_draw import draw_hardware, hardware_of_training
 from memramp.models.training_state import TrainingState, load_state, save_state
 from memramp.models.training_task import Distillation, Pass, TrainingTask
 from memramp.streams import Streams
@@ -72,6 +72,7 @@ class Trainer:
     task: TrainingTask
     out: Path
     streams: Streams = field(init=False)
+    device: torch.device = field(init=False)
     hardware: HardwareConfig | None = field(init=False)
     network: TrainableNetwork = field(init=False)
     teacher: Distillation | None = field(init=False, default=None)
@@ -80,6 +81,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         settings, model = self.config.training, self.config.model
+        self.device = device_of(settings.device)
         torch.set_num_threads(settings.threads)
         numba.set_num_threads(min(settings.threads, numba.get_num_threads()))
         self.streams = Streams(self.config.seed)
@@ -94,6 +96,7 @@ class Trainer:
         self.network.initialise(torch_generator(self.streams, "initial"))
         if initial is not None:
             self.network.load(initial.tensors)
+        self.network.to(self.device)  # drawn on the processor, so that it starts alike everywhere
         if settings.teacher is not None:
             self.teacher = self._teacher(self._parent("teacher", settings.teacher))
         identity = json.dumps({"config": self.config.model_dump(mode="json"), "parents": self.parents}, sort_keys=True)
@@ -122,7 +125,7 @@ class Trainer:
     def _teacher(self, checkpoint: Checkpoint) -> Distillation:
         self.task.check_teacher(checkpoint)
         settings = self.config.training
-        return Distillation(network_of(checkpoint), settings.teacher_weight, settings.temperature)
+        return Distillation(network_of(checkpoint).to(self.device), settings.teacher_weight, settings.temperature)
 
     @property
     def rounds(self) -> int:
@@ -164,15 +167,16 @@ class Trainer:
         return done % self.config.training.evaluate_every == 0 or done == self.rounds
 
     def _round(self, number: int) -> float:
-        generator, losses = torch_generator(self.streams, "epoch", number), []
+        generator, losses = torch_generator(self.streams, "epoch", number, device=self.device), []
         for index, batch in enumerate(self.task.batches(number, self.streams)):
             draw = self._draw(number, index)
+            batch = tuple(part.to(self.device) for part in batch)
             losses.append(self._step(batch, Pass(self.network, draw, self.config.training.dropout, generator)))
         return float(np.mean(losses))
 
     def _step(self, batch: Any, way: Pass) -> float:
         settings, state = self.config.training, self.state
-        state.set_rates(self._learning_rate(), settings.weight_decay)
+        state.set_rates(settings.rate(state.step, self.rounds * self.task.steps), settings.weight_decay)
         loss = self.task.loss(batch, way, self.teacher)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -195,19 +199,15 @@ class Trainer:
             f"'training.learning_rate' or 'training.gradient_clip' ({kept})"
         )
 
-    def _learning_rate(self) -> float:
-        settings, step = self.config.training, self.state.step
-        total = self.rounds * self.task.steps
-        warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-        return settings.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * step / total)))
-
     def _draw(self, number: int, batch: int) -> HardwareDraw | None:
+        settings = self.config.training
         if self.hardware is None:
             return None
+        hardware = hardware_of_training(self.hardware, settings.noise, settings.drop_connect)
         streams = self.streams.child("draw", number, batch)
-        settings = self.config.training
         blur = Blur(settings.blur) if settings.gradient == "blurred" else None
-        return draw_hardware(self._checkpoint(self.network.tensors()), self.hardware, streams, blur)
+        draw = draw_hardware(self._checkpoint(self.network.tensors()), hardware, streams, blur)
+        return draw.to(self.device)
 
     def _evaluate(self) -> float:
         state, metric = self.state, self.task.metric
@@ -259,6 +259,19 @@ def clipped(
     return found
 
 
-def torch_generator(streams: Streams, *names: str | int) -> torch.Generator:
-    """Return a PyTorch generator of its own for this name."""
-    return torch.Generator().manual_seed(int(streams.key(*names)) >> 1)
+def torch_generator(streams: Streams, *names: str | int, device: torch.device | None = None) -> torch.Generator:
+    """Return a PyTorch generator of its own for this name, on a device (None: the processor)."""
+    return torch.Generator(device or "cpu").manual_seed(int(streams.key(*names)) >> 1)
+
+
+def device_of(name: str) -> torch.device:
+    """Return where a training runs.
+
+    Raises
+    ------
+    InputError
+        CUDA is asked for and PyTorch finds none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("training.device: 'cuda' is asked for, but PyTorch finds no CUDA device here; take 'cpu'")
+    return torch.device(name)

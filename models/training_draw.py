@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from memramp.crossbar import ProgrammedArray
+from memramp.devices import NoNoise
 from memramp.errors import InputError
 from memramp.models.analog_cell import AnalogCell
 from memramp.models.analog_network import direction_streams, program_cell, program_readout
@@ -58,6 +59,30 @@ def draw_hardware(
         programmed, scale = program_readout(checkpoint.dense, hardware, streams)
         readout = torch.from_numpy(programmed.w_eff / np.float32(scale))
     return HardwareDraw(cells, readout, hardware.input.levels, hardware.input.range, hardware.state)
+
+
+def hardware_of_training(hardware: HardwareConfig, noise: str, drop_connect: float) -> HardwareConfig:
+    """Return the hardware that batches run through, which may have other errors than the one that is trained for.
+
+    Parameters
+    ----------
+    hardware : HardwareConfig
+        What is trained for.
+    noise : {"device", "weight", "none"}
+        Errors of programming: of each device, one for each weight, or none.
+    drop_connect : float
+        Part of the healthy devices of weights that are stuck at g_min beside those that are so anyway.
+    """
+    device, ramp, crossbar = hardware.device, hardware.devices_of_ramp, hardware.crossbar
+    if noise == "none":
+        device, ramp = (each.model_copy(update={"prog_noise": NoNoise()}) for each in (device, ramp))
+    if noise == "weight":
+        crossbar = crossbar.model_copy(update={"noise_on": "used_side"})
+    if drop_connect > 0:
+        healthy = 1.0 - device.stuck_off_rate - device.stuck_on_rate
+        device = device.model_copy(update={"stuck_off_rate": device.stuck_off_rate + healthy * drop_connect})
+    changes = {"device": device, "ramp_device": ramp, "crossbar": crossbar, "designed_for": hardware.design_device}
+    return hardware.model_copy(update=changes)
 
 
 def _check_trainable(hardware: HardwareConfig) -> None:

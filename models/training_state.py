@@ -16,6 +16,7 @@ from memramp.errors import InputError
 from memramp.files import in_fixed_order, read_limited, write_atomically
 from memramp.models.torch_network import TrainableNetwork
 from memramp.models.torch_scalars import log_name
+from memramp.models.training_config import same_training
 
 FORMAT = "memramp-training-state"
 MAX_BYTES = 10_000_000_000
@@ -73,13 +74,14 @@ def _groups(network: TrainableNetwork) -> list[dict[str, Any]]:
 
 def save_state(state: TrainingState, network: TrainableNetwork, path: Path) -> None:
     """Write the state in one step."""
-    tensors = {f"weight/{name}": tensor.detach().contiguous() for name, tensor in network.named_tensors()}
+    tensors: dict[str, Tensor] = {f"weight/{name}": tensor.detach() for name, tensor in network.named_tensors()}
     tensors |= {f"mean/{name}": tensor for name, tensor in state.means.items()}
     tensors |= {f"best/{name}": torch.from_numpy(tensor) for name, tensor in state.best_tensors.items()}
     for name, parameter in network.named_tensors():
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
     about = {key: getattr(state, key) for key in ("identity", "round", "step", "best", "best_round", "history")}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     content = save(tensors, {"format": FORMAT, "state": json.dumps(about)})
     write_atomically(path, in_fixed_order(content))
 
@@ -100,13 +102,18 @@ def load_state(path: Path, network: TrainableNetwork, identity: str) -> Training
             metadata = file.metadata() or {}
         tensors = load(content)
         about = json.loads(metadata["state"])
-        if about.pop("identity") != identity:
+        if not _same(about.pop("identity"), identity):
             raise InputError(f"{path.parent}: holds a training with another configuration; choose another --out")
         return _restore(TrainingState.fresh(network, identity), network, tensors, about)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: damaged training state ({str(error).splitlines()[0]})") from None
+
+
+def _same(stored: str, identity: str) -> bool:
+    one, other = json.loads(stored), json.loads(identity)
+    return bool(one["parents"] == other["parents"]) and same_training(one["config"], other["config"])
 
 
 def _restore(
@@ -116,12 +123,14 @@ def _restore(
     state.best = None if about["best"] is None else float(about["best"])
     state.history = [dict(entry) for entry in about["history"]]
     network.restore({name: tensors[f"weight/{name}"] for name, _ in network.named_tensors()})
-    state.means = {name: tensors[f"mean/{name}"] for name in state.means}
+    state.means = {name: tensors[f"mean/{name}"].to(mean.device) for name, mean in state.means.items()}
     state.best_tensors = _numpy(tensors, "best/")
     for name, parameter in network.named_tensors():
         moments = {key.rsplit("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"adam/{name}/")}
-        if moments:
-            state.optimizer.state[parameter] = moments
+        if moments:  # the optimiser counts its steps on the processor
+            where = parameter.device
+            kept = {key: value if key == "step" else value.to(where) for key, value in moments.items()}
+            state.optimizer.state[parameter] = kept
     return state
 
 
