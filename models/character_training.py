@@ -89,6 +89,8 @@ class CharacterTraining:
     def check_teacher(self, checkpoint: Checkpoint) -> None:
         """See `TrainingTask`."""
         checkpoint.expecting(None, self.classes)
+        if checkpoint.network.embedding is None or checkpoint.network.read != "all":
+            raise InputError(f"{checkpoint.name}: is no language model, which a teacher of texts has to be")
 
     def batches(self, number: int, streams: Streams) -> Iterator[Batch]:
         """See `TrainingTask`."""

@@ -35,6 +35,7 @@ from memramp.streams import Streams
 STATE_FILE = "state.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
+_BLOWN_UP = 2.0  # times the loss of the best round
 _PATHS = {"root", "file", "training", "validation", "testing"}
 
 
@@ -144,6 +145,8 @@ class Trainer:
         started, first = monotonic(), state.round
         while state.round < self.rounds:
             loss = self._round(state.round)
+            if self._blown_up(loss):
+                self._stop_diverged(f"the loss has risen to {loss:.3g}")
             state.round += 1
             score = self._evaluate() if self._evaluates(state.round) else None
             state.history.append({"epoch": self._epochs(state.round), "loss": round(loss, 5), "score": score})
@@ -182,20 +185,25 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            self._stop_diverged()
+            self._stop_diverged("the loss is no finite number")
         state.optimizer.step()
         state.step += 1
         state.average(self.network, settings.average)
         return float(loss.detach())
 
-    def _stop_diverged(self) -> None:
+    def _blown_up(self, loss: float) -> bool:
+        """Return whether a round's loss is above that of guessing, and far above what it was before."""
+        before = [float(row["loss"]) for row in self.state.history]
+        return bool(before) and loss > max(_BLOWN_UP * min(before), float(np.log(len(self.task.classes))))
+
+    def _stop_diverged(self, what: str) -> None:
         """Say that the training has diverged; the state on disk is that of the last whole round."""
         kept = "no round had been evaluated, so no checkpoint was written"
         if self.state.best_tensors:
             self._save_best()
             kept = f"the checkpoint of epoch {self._epochs(self.state.best_round):g} is kept in {self.out}"
         raise InputError(
-            f"training: the loss is no finite number after {self.state.step} steps; take a smaller "
+            f"training: {what} after {self.state.step} steps; take a smaller "
             f"'training.learning_rate' or 'training.gradient_clip' ({kept})"
         )
 

@@ -99,7 +99,7 @@ def test_noise_and_drop_connect_need_a_device():
 
 def test_noise_of_weights_needs_pairs():
     block = {"memramp": 1, "name": "toy", "device": DEVICE, "crossbar": {"mapping": "offset", "scale": 37.5}}
-    with pytest.raises(ValueError, match="belongs to crossbar.mapping 'differential', found 'offset'"):
+    with pytest.raises(ValueError, match=r"belongs to crossbar\.mapping 'differential', found 'offset'"):
         TrainingConfig.model_validate(block | {"training": {"noise": "weight"}})
 
 
