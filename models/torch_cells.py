@@ -8,6 +8,7 @@ from torch import Tensor
 
 from memramp.models.spec import RecurrentSpec
 from memramp.models.torch_draw import CellDraw, HardwareDraw
+from memramp.models.torch_exact import exact_product, exact_tanh, mixed, with_bias
 from memramp.models.torch_quantise import quantise, written
 from memramp.models.torch_scalars import LayerScalars
 
@@ -68,8 +69,8 @@ class StepCell:
             from_x, from_h = (
                 self.cell.linear[name](self._read(name, rows, arrays), self.generator) for name, rows in halves
             )
-            n = torch.tanh(from_x + r * from_h)
-        return (1 - z) * n + z * h
+            n = (exact_tanh if self.cell.exact else torch.tanh)(from_x + r * from_h)
+        return mixed(1 - z.double(), n, z, h) if self.cell.exact else (1 - z) * n + z * h
 
     def _converted(self, pre: Tensor, upto: int | None = None) -> Tensor:
         assert self.cell is not None
@@ -83,7 +84,12 @@ class StepCell:
         assert self.cell is not None
         noise = self.cell.arrays[name].noise(rows, self.generator)
         gain = None if self.scalars is None else self.scalars.gain
-        return rows @ arrays[name][:-1] + arrays[name][-1] + (noise if gain is None else gain * noise)
+        sums = (
+            exact_product(with_bias(rows), arrays[name])
+            if self.cell.exact
+            else rows @ arrays[name][:-1] + arrays[name][-1]
+        )
+        return sums + (noise if gain is None else gain * noise)
 
     def _driven(self, values: Tensor, which: int) -> Tensor:
         return values if self.cell is None else self._rows(values / self._units[which])

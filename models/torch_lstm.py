@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memramp.models.torch_exact import ExactLstm, mixed, with_bias
 from memramp.models.torch_quantise import driven
 
 Products = Callable[[Tensor, Tensor], Tensor]
@@ -65,6 +66,9 @@ class SequenceRules:
 
     project: Callable[[Tensor, Tensor], None] | None = None
     """``project(h, rows)`` makes of projected states what an array for the projection does; None: they are digital."""
+
+    exact: ExactLstm | None = None
+    """The simulator's arithmetic in the forward pass; None: PyTorch's."""
 
     workspace: "Workspace" = field(default_factory=lambda: Workspace())
 
@@ -124,8 +128,9 @@ class LstmSequence(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         steps, batch, _ = x.shape
         low, hidden, empty = rules.low_precision, c.shape[1], rules.workspace.empty
-        slopes = empty("slopes", x, steps, batch, 4 * hidden)  # pre-activations at first
-        torch.add(product(x.flatten(0, 1), weight_x, low).view_as(slopes), bias, out=slopes)
+        slopes, exact = empty("slopes", x, steps, batch, 4 * hidden), rules.exact  # pre-activations at first
+        if exact is None:
+            torch.add(product(x.flatten(0, 1), weight_x, low).view_as(slopes), bias, out=slopes)
         gates, cells = empty("gates", x, *slopes.shape), empty("cells", x, steps + 1, batch, hidden)
         tanhs, states = empty("tanhs", x, steps, batch, hidden), x.new_empty(steps, batch, h.shape[1])
         rows = empty("rows", x, *states.shape)
@@ -136,7 +141,11 @@ class LstmSequence(torch.autograd.Function):
         cells[0], first = c, h
         for t in range(steps):
             rows[t] = h if rules.driver is None else rules.driver(h, unit)
-            pre = slopes[t].add_(_product(rows[t], inner))
+            pre = slopes[t]
+            if exact is None:
+                pre.add_(_product(rows[t], inner))
+            else:
+                pre.copy_(exact.gates(with_bias(x[t], rows[t])))
             if rules.noise is not None:
                 noise = rules.noise(rows[t], t)
                 pre += noise
@@ -144,7 +153,10 @@ class LstmSequence(torch.autograd.Function):
                     noises[t] = noise
             rules.activation.gates(pre, t, gates[t])
             i, f, g, o = gates[t].chunk(4, dim=1)
-            torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
+            if exact is None:
+                torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
+            else:
+                cells[t + 1] = mixed(f, cells[t], i, g)
             slope = rules.activation.state(cells[t + 1], t, tanhs[t])
             if slope is not None:
                 state_slopes = empty("state_slopes", x, *tanhs.shape) if state_slopes is None else state_slopes
@@ -154,7 +166,7 @@ class LstmSequence(torch.autograd.Function):
                 torch.mul(o, tanhs[t], out=h)
             else:
                 m = rules.projected(o * tanhs[t])
-                h.copy_(_product(m, outer))
+                h.copy_(_product(m, outer) if exact is None or exact.projection is None else exact.projection(m))
                 if rules.project is not None:
                     rules.project(h, m)
         ctx.rules, ctx.first, ctx.noises, ctx.state_slopes = rules, first, noises, state_slopes

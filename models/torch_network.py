@@ -6,7 +6,7 @@ model can do, training sees. Gradients pass straight through: the staircase of a
 smooth function, a programmed weight that of the weight asked for.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import numpy as np
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.spec import NetworkSpec, RecurrentSpec
 from memramp.models.torch_cells import StepCell
-from memramp.models.torch_draw import ArrayDraw, CellDraw, HardwareDraw
+from memramp.models.torch_draw import HardwareDraw
+from memramp.models.torch_drawn_lstm import drawn_rules
 from memramp.models.torch_lstm import FLOAT, SequenceRules, Workspace, lstm_sequence
 from memramp.models.torch_quantise import quantise, written
 from memramp.models.torch_scalars import SCALARS, LayerScalars, gradient_factor, log_name, scalar_of
@@ -203,21 +204,13 @@ class TrainableNetwork(nn.Module):
             rules = SequenceRules(FLOAT, low_precision=self.low_precision, workspace=workspace)
             return lstm_sequence(x, start, (weight_x, weight_h, bias), projection, (one, None), rules)
         cell = draw.cells[name]
-        array = cell.arrays["gates"]
         scalars = self.scalars(layer, draw)
         x = quantise(x / scalars.units[0], draw.input_range, draw.input_levels)
-        stacked = written(self._scaled(name, scalars.units), array.weights, scalars.clip)
+        stacked = written(self._scaled(name, scalars.units), cell.arrays["gates"].weights, scalars.clip)
         weights = (stacked[: layer.inputs], stacked[layer.inputs : -1], stacked[-1])
         if projection is not None and "projection" in cell.arrays:
             projection = written(projection, cell.arrays["projection"].weights, scalars.clip)
-        rules = SequenceRules(
-            cell.activation(draw.register, generator),
-            draw.driver,
-            self.low_precision,
-            _read_noise(x, array, generator),
-            _analog_projection(cell, generator),
-            workspace,
-        )
+        rules = drawn_rules(x, draw, name, generator, workspace, projection, low_precision=self.low_precision)
         return lstm_sequence(x, start, weights, projection, (scalars.units[1], scalars.gain), rules)
 
     def scalars(self, layer: RecurrentSpec, draw: HardwareDraw) -> LayerScalars:
@@ -273,39 +266,6 @@ class TrainableNetwork(nn.Module):
     def _set_scalars(self, values: Mapping[str, float]) -> None:
         learned = {log_name(name): torch.tensor(values[name]).log() for name in self.learned if name in values}
         self.restore(learned)
-
-
-def _read_noise(
-    x: Tensor, array: ArrayDraw, generator: torch.Generator | None
-) -> Callable[[Tensor, int], Tensor] | None:
-    """Return what draws the read noise of the pre-activations of a step, None without any."""
-    fixed, inputs = array.variance(x), x.shape[2]
-    if fixed is None:
-        return None
-    fixed = fixed + array.bias_variance
-
-    def drawn(rows: Tensor, t: int) -> Tensor:
-        of_state = array.variance(rows, inputs)
-        assert of_state is not None
-        std = (fixed[t] + of_state).sqrt()
-        return std * torch.randn(std.shape, generator=generator, device=std.device)
-
-    return drawn
-
-
-def _analog_projection(cell: CellDraw, generator: torch.Generator | None) -> Callable[[Tensor, Tensor], None] | None:
-    """Return what an array and its converters do to the projected states, None where they are digital."""
-    if "projection" not in cell.arrays:
-        return None
-    array, converter = cell.arrays["projection"], cell.linear["projection"]
-
-    def convert(h: Tensor, rows: Tensor) -> None:
-        variance = array.variance(rows)
-        if variance is not None:
-            h += variance.sqrt() * torch.randn(h.shape, generator=generator, device=h.device)
-        converter.fill(h.clone(), h, generator)
-
-    return convert
 
 
 def network_of(checkpoint: Checkpoint, *, low_precision: bool = False) -> TrainableNetwork:

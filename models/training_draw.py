@@ -17,7 +17,8 @@ from memramp.models.checkpoint import Checkpoint
 from memramp.models.gates import ConverterGroup
 from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import GATES
-from memramp.models.torch_draw import ArrayDraw, CellDraw, ColumnDraw, GateDraw, HardwareDraw, Staircase, powers_of
+from memramp.models.torch_draw import ArrayDraw, CellDraw, HardwareDraw, powers_of
+from memramp.models.torch_gate import ColumnDraw, GateDraw, Staircase
 from memramp.models.torch_slopes import Blur, blurred_slopes
 from memramp.peripherals import Converter
 from memramp.streams import Streams
@@ -26,7 +27,12 @@ _MEAN_SQUARE = 1.0 / 3.0  # of inputs that are uniform in -1..1
 
 
 def draw_hardware(
-    checkpoint: Checkpoint, hardware: HardwareConfig, streams: Streams, blur: Blur | None = None
+    checkpoint: Checkpoint,
+    hardware: HardwareConfig,
+    streams: Streams,
+    blur: Blur | None = None,
+    *,
+    exact: bool = False,
 ) -> HardwareDraw:
     """Program the hardware once, with the simulator's own functions, for a batch of training.
 
@@ -40,6 +46,9 @@ def draw_hardware(
         Random streams of this batch.
     blur : Blur or None
         Gradients take the slopes of blurred staircases; None: those of the smooth functions.
+    exact : bool
+        Forward passes give the simulator's codes, bit for bit, where reads have no noise; see
+        `memramp.models.torch_exact`.
 
     Raises
     ------
@@ -54,6 +63,8 @@ def draw_hardware(
         for network in (checkpoint.network,)
         for layer, name in network.directions()
     }
+    if exact:
+        cells = {name: _exactly(cell) for name, cell in cells.items()}
     readout = None
     if hardware.readout == "analog":
         programmed, scale = program_readout(checkpoint.dense, hardware, streams)
@@ -109,6 +120,12 @@ def _draw_cell(cell: AnalogCell, blur: Blur | None) -> CellDraw:
     }
     arrays = {name: _array_draw(array, cell.hardware) for name, array in cell.arrays.items()}
     return CellDraw(arrays, gates, state, linear, cell.units, cell.hardware.crossbar.w_clip)
+
+
+def _exactly(cell: CellDraw) -> CellDraw:
+    gates = tuple(replace(gate, exact=True) for gate in cell.gates)
+    state = None if cell.state is None else replace(cell.state, exact=True)
+    return replace(cell, gates=gates, state=state, exact=True)
 
 
 def _converted(gate: GateDraw, array: ProgrammedArray | None, blur: Blur | None) -> GateDraw:

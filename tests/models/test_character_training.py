@@ -23,9 +23,9 @@ GUESSING = np.log2(16)
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
-    words, chosen = "the cat sat on a mat and then ran off to find more food".split(), random.Random(0)
+    words, chosen = "the cat sat on a mat and then ran off to find more food", random.Random(0)
     path = tmp_path_factory.mktemp("text") / "cats.txt"
-    path.write_text(" ".join(chosen.choice(words) for _ in range(1000)))
+    path.write_text(" ".join(chosen.choice(words.split()) for _ in range(1000)))
     return path
 
 
@@ -126,7 +126,7 @@ def test_a_teacher_that_is_no_language_model_is_refused(text, first, tmp_path):
 def test_an_empty_text_is_told(content, tmp_path):
     path = tmp_path / "empty.txt"
     path.write_text(content)
-    with pytest.raises(InputError, match="empty.txt"):
+    with pytest.raises(InputError, match=r"empty\.txt"):
         trainer(config(path), tmp_path / "out")
 
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
 from memramp.models.analog_network import program_network  # noqa: E402
 from memramp.models.hardware import HardwareConfig  # noqa: E402
-from memramp.models.torch_draw import GateDraw, Staircase  # noqa: E402
+from memramp.models.torch_gate import GateDraw, Staircase  # noqa: E402
 from memramp.models.torch_network import network_of  # noqa: E402
 from memramp.models.torch_slopes import Blur, bell_deviations, blurred_slopes  # noqa: E402
 from memramp.models.training_draw import draw_hardware, noise_of_sums  # noqa: E402

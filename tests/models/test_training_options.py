@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
 from memramp.crossbar import CrossbarConfig  # noqa: E402
 from memramp.errors import InputError  # noqa: E402
-from memramp.models import torch_draw  # noqa: E402
+from memramp.models import torch_gate  # noqa: E402
 from memramp.models.analog_network import program_network  # noqa: E402
 from memramp.models.hardware import HardwareConfig  # noqa: E402
 from memramp.models.keyword_set import KeywordSet  # noqa: E402
@@ -201,7 +201,7 @@ def test_the_graph_off_the_processor_gives_the_same_codes(name, monkeypatch):
     with torch.no_grad():
         expected = network_of(checkpoint)(x, draw)
         monkeypatch.setattr(
-            torch_draw.Staircase,
+            torch_gate.Staircase,
             "codes",
             lambda stairs, pre: torch.bucketize(pre.contiguous(), stairs.thresholds, right=True, out_int32=True),
         )
