@@ -16,7 +16,16 @@ The compiled loops in `memramp.crossbar.kernels` are shared with the network ker
 
 from memramp.crossbar.array import ProgrammedArray
 from memramp.crossbar.array_faults import ArrayFaults, load_array_faults
-from memramp.crossbar.mapping import CrossbarConfig, Devices, Mapped, Plane, SliceConfig, map_weights, to_conductances
+from memramp.crossbar.mapping import (
+    CrossbarConfig,
+    Devices,
+    Mapped,
+    Plane,
+    SliceConfig,
+    filled_by,
+    map_weights,
+    to_conductances,
+)
 from memramp.crossbar.programming import Reading, measured_array, program_array
 from memramp.crossbar.tiling import PartialAdcConfig, TileConfig, Tiling
 from memramp.crossbar.weight_files import (
@@ -50,6 +59,7 @@ __all__ = [
     "WeightTable",
     "WeightTargets",
     "array_from_readback",
+    "filled_by",
     "load_array_faults",
     "load_weight_table",
     "map_weights",

@@ -225,6 +225,13 @@ def map_weights(w: ArrayLike, config: CrossbarConfig, device: Device) -> Mapped:
     return Mapped(clipped, (Plane("pos", pos, 1.0 / scale), Plane("neg", neg, -1.0 / scale)), None, scale)
 
 
+def filled_by(clip: float | None, config: CrossbarConfig, device: Device) -> CrossbarConfig:
+    """Return a mapping in which the weight `clip`, to which all are clipped, fills the window; None: as it is."""
+    if clip is None:
+        return config
+    return config.model_copy(update={"w_clip": clip, "scale": _room(config, device) / clip})
+
+
 def check_window(config: CrossbarConfig, device: Device) -> None:
     """Check that the largest weight fits into the device's window.
 

@@ -74,7 +74,9 @@ def save_weight_table(path: Path, table: WeightTable, force: bool = False) -> No
 
 def weight_table_bytes(table: WeightTable, suffix: str) -> bytes:
     """Return what `save_weight_table` writes; `suffix` is ``.csv`` or ``.safetensors``."""
-    about = {key: json.dumps(value) for key, value in table.settings.model_dump(mode="json").items()}
+    left_out = set() if table.settings.clips else {"clips"}
+    said = table.settings.model_dump(mode="json", exclude=left_out)
+    about = {key: json.dumps(value) for key, value in said.items()}
     about["arrays"] = json.dumps({name: part.shape for name, part in table.arrays.items()})
     if suffix == ".safetensors":
         tensors = {

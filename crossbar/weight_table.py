@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from memramp import __version__
 from memramp.config import StrictModel
 from memramp.crossbar.array import ProgrammedArray
-from memramp.crossbar.mapping import CrossbarConfig, Devices, map_weights, tiling_of
+from memramp.crossbar.mapping import CrossbarConfig, Devices, filled_by, map_weights, tiling_of
 from memramp.crossbar.programming import Reading, measured_array
 from memramp.devices import Device
 from memramp.devices.tolerance import write_tolerance
@@ -27,7 +27,7 @@ MAX_ARRAYS = 64
 MAX_SIDE = 65_536
 MAX_DEVICES = 100_000_000
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _SLACK = 1e-9  # of g_max: what rounding may have added to a target at the edge of the window
 
 
@@ -62,6 +62,13 @@ class WeightSettings(StrictModel):
 
     g_max_uS: Annotated[float, Field(gt=0.0, le=MAX_MICROSIEMENS)]  # noqa: N815
     """Upper end of the device window [uS]."""
+
+    clips: dict[str, Annotated[float, Field(ge=1e-6, le=1e6)]] = Field(default_factory=dict)
+    """Weight that fills the window, of arrays whose mapping departs from `crossbar` [weight units]."""
+
+    def mapping_of(self, name: str, device: Device) -> CrossbarConfig:
+        """Return how the weights of an array were mapped."""
+        return filled_by(self.clips.get(name), self.crossbar, device)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -104,31 +111,40 @@ class WeightReadback:
 
 
 def weight_table(
-    arrays: Mapping[str, ArrayLike], config: CrossbarConfig, device: Device, *, tolerance: float | None = None
+    arrays: Mapping[str, ArrayLike],
+    config: CrossbarConfig,
+    device: Device,
+    *,
+    tolerance: float | None = None,
+    clips: Mapping[str, float] | None = None,
 ) -> WeightTable:
     """Return the programming table of weights.
 
     Parameters
     ----------
     arrays : mapping of str to array_like, [rows, cols]
-        Weights by the name of their array: a letter, then letters, digits, ``_`` and ``-``. Rows are inputs and columns
-        outputs, as in `memramp.crossbar.map_weights` [weight units].
+        Weights by the name of their array: a letter, then letters, digits, ``_``, ``.`` and ``-``. Rows are inputs and
+        columns outputs, as in `memramp.crossbar.map_weights` [weight units].
     config : CrossbarConfig
         Clip and scale.
     device : Device
         Window, and the verify window, see `memramp.devices.tolerance.write_tolerance`.
     tolerance : float or None
         One verify window for all devices, half its width [uS].
+    clips : mapping or None
+        Weight that fills the window, of those arrays where it is not that of `config` [weight units].
 
     Raises
     ------
     InputError
         A name or a tolerance that is not allowed, weights that are no finite matrix or do not fit into the window.
     """
-    settings = WeightSettings(crossbar=config, g_min_uS=device.g_min, g_max_uS=device.g_max)
+    settings = WeightSettings(
+        crossbar=config, g_min_uS=device.g_min, g_max_uS=device.g_max, clips=dict(clips or {})
+    )
     made = {}
     for name, weights in arrays.items():
-        mapped = map_weights(weights, config, device)
+        mapped = map_weights(weights, settings.mapping_of(name, device), device)
         target = mapped.devices(tiling_of(mapped.shape, config))
         windows = {plane: write_tolerance(wanted, device, tolerance) for plane, wanted in target.items()}
         made[name] = WeightTargets(target, windows)
@@ -171,9 +187,9 @@ def array_from_readback(
     for what, found in (("table", table.arrays), ("read-back", readback.measured)):
         if name not in found:
             raise InputError(f"{readback.name}: the {what} has no array '{name}', it has: {', '.join(found)}")
-    settings = table.settings
+    settings, mapping = table.settings, table.settings.mapping_of(name, device)
     for key in ("mapping", "w_clip", "scale", "scale_per", "slices"):
-        ours, theirs = getattr(config, key), getattr(settings.crossbar, key)
+        ours, theirs = getattr(config, key), getattr(mapping, key)
         if ours != theirs:
             raise InputError(f"crossbar: {key} is {_told(ours)}, the table of the weights was made for {_told(theirs)}")
     if (device.g_min, device.g_max) != (settings.g_min_uS, settings.g_max_uS):
@@ -200,7 +216,7 @@ def check_names(names: list[str], where: str) -> None:
         raise InputError(f"{where}: a table holds 1 to {MAX_ARRAYS} arrays, found {len(names)}")
     for name in names:
         if not _NAME.fullmatch(name):
-            allowed = "a letter and up to 63 more letters, digits, _ and -"
+            allowed = "a letter and up to 63 more letters, digits, _ . and -"
             raise InputError(f"{where}: the name of an array is {allowed}, found {name[:80]!r}")
 
 

@@ -20,7 +20,7 @@ from memramp.experiments.loading import load_settings
 from memramp.experiments.manifest import now, versions
 from memramp.experiments.results import to_json
 from memramp.files import write_atomically
-from memramp.models.training_config import KeywordClips, TrainingConfig
+from memramp.models.training_config import KeywordClips, TrainingConfig, same_training
 
 if TYPE_CHECKING:
     from memramp.models.training import Progress as Progressed
@@ -94,7 +94,7 @@ def _earlier_sittings(record: Path, config: TrainingConfig) -> list[dict[str, An
         return []
     try:
         about = json.loads(record.read_bytes())
-        sittings, same = list(about["sittings"]), about["config"] == config.model_dump(mode="json")
+        sittings, same = list(about["sittings"]), same_training(about["config"], config.model_dump(mode="json"))
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         raise InputError(f"{record}: damaged, or not the record of a training") from None
     if not same:

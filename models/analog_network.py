@@ -139,7 +139,7 @@ def program_cell(
 ) -> AnalogCell:
     """Program one direction of a recurrent layer; see `program_network` for the rest."""
     weights, units = checkpoint.cells[name], checkpoint.units(layer)
-    hardware = layer_hardware(hardware, checkpoint.scalar(layer.name, "clip"))
+    hardware = hardware.clipped_at(checkpoint.scalar(layer.name, "clip"))
     arrays = {
         part: _program_weights(array_name(name, part), matrix, hardware, streams, fixed=part in _LINEAR)
         for part, matrix in matrices(layer, weights, units, hardware).items()
@@ -155,15 +155,6 @@ def program_cell(
 
 
 _LINEAR = ("candidate_x", "candidate_h", "projection")
-
-
-def layer_hardware(hardware: HardwareConfig, clip: float | None) -> HardwareConfig:
-    """Return the hardware with the clipping range that a layer was trained with: it fills the window."""
-    if clip is None:
-        return hardware
-    device = hardware.device
-    mapping = {"w_clip": clip, "scale": (device.g_max - device.g_min) / clip}
-    return hardware.model_copy(update={"crossbar": hardware.crossbar.model_copy(update=mapping)})
 
 
 def _check_parts(array: ProgrammedArray, hardware: HardwareConfig) -> None:

@@ -90,6 +90,8 @@ class CharacterTraining:
     def check_teacher(self, checkpoint: Checkpoint) -> None:
         """See `TrainingTask`."""
         checkpoint.expecting(None, self.classes)
+        if checkpoint.network.embedding is None or checkpoint.network.read != "all":
+            raise InputError(f"{checkpoint.name}: is no language model, which a teacher of texts has to be")
 
     def batches(self, number: int, streams: Streams) -> Iterator[Batch]:
         """See `TrainingTask`."""
@@ -129,7 +131,8 @@ class CharacterTraining:
     def evaluate(self, checkpoint: Checkpoint, hardware: HardwareConfig | None, chips: Mapping[int, Streams]) -> float:
         """Return the bits per character on the beginning of the validation text, in streams side by side."""
         symbols = self.data.validation[: self.config.training.evaluation_symbols]
-        network = network_of(checkpoint, low_precision=self.config.training.low_precision)
+        settings = self.config.training
+        network = network_of(checkpoint, low_precision=settings.low_precision).to(torch.device(settings.device))
         if hardware is None:
             return bits_per_character(network, symbols, None)
         draws = (draw_hardware(checkpoint, hardware, streams) for streams in chips.values())
@@ -143,9 +146,11 @@ def bits_per_character(
     streams = min(_EVALUATED_TOGETHER, max(1, (len(symbols) - 1) // 2))
     length = (len(symbols) - 1) // streams
     lines = np.stack([symbols[k * length : (k + 1) * length + 1] for k in range(streams)]).astype(np.int64)
-    text, total = torch.from_numpy(lines), 0.0
+    device = network.device
+    text, total = torch.from_numpy(lines).to(device), 0.0
+    draw = None if draw is None else draw.to(device)
     states: States = {}
-    generator = torch.Generator().manual_seed(0)  # of read noise
+    generator = torch.Generator(device).manual_seed(0)  # of read noise
     with torch.no_grad():
         for start in range(0, length, _EVALUATED_STEPS):
             part = text[:, start : start + _EVALUATED_STEPS + 1]

@@ -119,6 +119,11 @@ class Checkpoint:
         tensor = self.tensors.get(f"{layer}.{key}")
         return None if tensor is None else float(tensor)
 
+    @property
+    def scalars(self) -> dict[str, float]:
+        """All scalars of layers, by the names of their tensors."""
+        return {name: float(self.tensors[name]) for name in _scalars(self.network) if name in self.tensors}
+
     def units(self, layer: RecurrentSpec) -> tuple[float, float]:
         """Return the input and the recurrent state that get the longest pulse of a layer."""
         x, h = self.scalar(layer.name, "range_x"), self.scalar(layer.name, "range_h")

@@ -9,7 +9,7 @@ from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.gates import ConverterGroup, network_groups
 from memramp.models.hardware import HardwareConfig
-from memramp.models.network_arrays import network_arrays
+from memramp.models.network_arrays import network_arrays, network_clips
 from memramp.models.spec import NetworkSpec, keyword_spec
 from memramp.peripherals import (
     CircuitConfig,
@@ -73,8 +73,8 @@ def network_weight_table(
     InputError
         The weights do not fit into the device's window.
     """
-    arrays = dict(network_arrays(checkpoint, hardware))
-    return weight_table(arrays, hardware.crossbar, hardware.device, tolerance=tolerance)
+    arrays, clips = dict(network_arrays(checkpoint, hardware)), network_clips(checkpoint, hardware)
+    return weight_table(arrays, hardware.crossbar, hardware.device, tolerance=tolerance, clips=clips)
 
 
 def groups_of(network: NetworkSpec, hardware: HardwareConfig) -> dict[str, ConverterGroup]:
@@ -180,8 +180,9 @@ def check_measured(checkpoint: Checkpoint, hardware: HardwareConfig, chips: int)
     _check_ageing(hardware)
     for group in groups_of(checkpoint.network, hardware).values():
         measured_converter(group, hardware)
+    clips = network_clips(checkpoint, hardware)
     for name, matrix in network_arrays(checkpoint, hardware):
-        measured_weights(name, hardware, matrix)
+        measured_weights(name, hardware.clipped_at(clips.get(name)), matrix)
     if chips > 1 and not _varies(hardware):
         raise InputError(f"'chips' is {chips}, but with measured devices and without noise all are alike; take 1")
 

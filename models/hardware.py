@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, InstanceOf, model_validator
 
 from memramp.config import StrictModel
-from memramp.crossbar import ArrayFaults, CrossbarConfig, Reading
+from memramp.crossbar import ArrayFaults, CrossbarConfig, Reading, filled_by
 from memramp.devices import Device
 from memramp.models.gates import Gate, GateConfig, StateConfig
 from memramp.models.measured_network import MeasuredNetwork
@@ -98,6 +98,12 @@ class HardwareConfig(StrictModel):
                 "faults": None,
             }
         )
+
+    def clipped_at(self, clip: float | None) -> "HardwareConfig":
+        """Return the hardware with another weight that fills the devices' window; None: as it is."""
+        if clip is None:
+            return self
+        return self.model_copy(update={"crossbar": filled_by(clip, self.crossbar, self.device)})
 
     @property
     def reading(self) -> Reading:

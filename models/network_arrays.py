@@ -51,6 +51,17 @@ def network_arrays(checkpoint: Checkpoint, hardware: HardwareConfig) -> Iterator
         yield "dense", readout_weights(checkpoint.dense, hardware)[0]
 
 
+def network_clips(checkpoint: Checkpoint, hardware: HardwareConfig) -> dict[str, float]:
+    """Return the weights that fill the window, by array, of layers that were trained with one of their own."""
+    found: dict[str, float] = {}
+    for layer, name in checkpoint.network.directions():
+        clip = checkpoint.scalar(layer.name, "clip")
+        if clip is not None:
+            parts = matrices(layer, checkpoint.cells[name], checkpoint.units(layer), hardware)
+            found |= {array_name(name, part): clip for part in parts}
+    return found
+
+
 def array_name(direction: str, part: str) -> str:
     """Return the name of a part's array in tables."""
     return direction if part == "gates" else f"{direction}.{part}"

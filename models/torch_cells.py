@@ -8,7 +8,9 @@ from torch import Tensor
 
 from memramp.models.spec import RecurrentSpec
 from memramp.models.torch_draw import CellDraw, HardwareDraw
-from memramp.models.torch_quantise import quantise, through
+from memramp.models.torch_exact import exact_product, exact_tanh, mixed, with_bias
+from memramp.models.torch_quantise import quantise, written
+from memramp.models.torch_scalars import LayerScalars
 
 
 @dataclass(frozen=True)
@@ -22,27 +24,29 @@ class StepCell:
     cell: CellDraw | None
     draw: HardwareDraw | None
     generator: torch.Generator | None
+    scalars: LayerScalars | None
+    """Of a layer through a draw."""
 
     def sequence(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run inputs [steps, batch, inputs]; returns the states and where it ends."""
         h, c = state
         step = self._gru if self.layer.kind == "gru" else self._rnn
-        written = {} if self.cell is None else self._written()
+        arrays = {} if self.cell is None else self._written()
         states = []
         for inputs in self._driven(x, 0).unbind(0):
-            h = step(inputs, h, written)
+            h = step(inputs, h, arrays)
             states.append(h)
         return torch.stack(states), (h, c)
 
-    def _rnn(self, x: Tensor, h: Tensor, written: dict[str, Tensor]) -> Tensor:
+    def _rnn(self, x: Tensor, h: Tensor, arrays: dict[str, Tensor]) -> Tensor:
         if self.cell is not None:
-            return self._converted(self._read("gates", torch.cat([x, self._driven(h, 1)], dim=1), written))
+            return self._converted(self._read("gates", torch.cat([x, self._driven(h, 1)], dim=1), arrays))
         pre = x @ self.weights["weight_x"] + h @ self.weights["weight_h"] + self.weights["bias"]
         return torch.tanh(pre) if self.layer.nonlinearity == "tanh" else torch.relu(pre)
 
-    def _gru(self, x: Tensor, h: Tensor, written: dict[str, Tensor]) -> Tensor:
+    def _gru(self, x: Tensor, h: Tensor, arrays: dict[str, Tensor]) -> Tensor:
         if self.cell is not None:
-            return self._analog_gru(x, h, written)
+            return self._analog_gru(x, h, arrays)
         cut, own = 2 * self.layer.hidden, self.weights
         from_x = x @ own["weight_x"] + own["bias"]
         r, z = torch.sigmoid(from_x[:, :cut] + h @ own["weight_h"][:, :cut]).chunk(2, dim=1)
@@ -53,20 +57,20 @@ class StepCell:
         n = torch.tanh(from_x[:, cut:] + inner)
         return (1 - z) * n + z * h
 
-    def _analog_gru(self, x: Tensor, h: Tensor, written: dict[str, Tensor]) -> Tensor:
+    def _analog_gru(self, x: Tensor, h: Tensor, arrays: dict[str, Tensor]) -> Tensor:
         assert self.cell is not None
         pulses = self._driven(h, 1)
-        r, z = self._converted(self._read("gates", torch.cat([x, pulses], dim=1), written), upto=2).chunk(2, dim=1)
+        r, z = self._converted(self._read("gates", torch.cat([x, pulses], dim=1), arrays), upto=2).chunk(2, dim=1)
         if self.layer.reset == "before":
-            rows = torch.cat([x, self._rows(r * (h / self.cell.units[1]))], dim=1)
-            n = self.cell.gates[-1](self._read("candidate", rows, written), self.generator)
+            rows = torch.cat([x, self._rows(r * (h / self._units[1]))], dim=1)
+            n = self.cell.gates[-1](self._read("candidate", rows, arrays), self.generator)
         else:
             halves = (("candidate_x", x), ("candidate_h", pulses))
             from_x, from_h = (
-                self.cell.linear[name](self._read(name, rows, written), self.generator) for name, rows in halves
+                self.cell.linear[name](self._read(name, rows, arrays), self.generator) for name, rows in halves
             )
-            n = torch.tanh(from_x + r * from_h)
-        return (1 - z) * n + z * h
+            n = (exact_tanh if self.cell.exact else torch.tanh)(from_x + r * from_h)
+        return mixed(1 - z.double(), n, z, h) if self.cell.exact else (1 - z) * n + z * h
 
     def _converted(self, pre: Tensor, upto: int | None = None) -> Tensor:
         assert self.cell is not None
@@ -76,12 +80,24 @@ class StepCell:
             gates = gates[:-1]  # the last is the candidate's
         return torch.cat([gate(pre[:, gate.columns], self.generator) for gate in gates], dim=1)
 
-    def _read(self, name: str, rows: Tensor, written: dict[str, Tensor]) -> Tensor:
+    def _read(self, name: str, rows: Tensor, arrays: dict[str, Tensor]) -> Tensor:
         assert self.cell is not None
-        return rows @ written[name][:-1] + written[name][-1] + self.cell.arrays[name].noise(rows, self.generator)
+        noise = self.cell.arrays[name].noise(rows, self.generator)
+        gain = None if self.scalars is None else self.scalars.gain
+        sums = (
+            exact_product(with_bias(rows), arrays[name])
+            if self.cell.exact
+            else rows @ arrays[name][:-1] + arrays[name][-1]
+        )
+        return sums + (noise if gain is None else gain * noise)
 
     def _driven(self, values: Tensor, which: int) -> Tensor:
-        return values if self.cell is None else self._rows(values / self.cell.units[which])
+        return values if self.cell is None else self._rows(values / self._units[which])
+
+    @property
+    def _units(self) -> tuple[Tensor, Tensor]:
+        assert self.scalars is not None
+        return self.scalars.units
 
     def _rows(self, values: Tensor) -> Tensor:
         assert self.draw is not None
@@ -90,11 +106,12 @@ class StepCell:
     def _written(self) -> dict[str, Tensor]:
         """Return the realised weights of each array, with the gradient of those asked for."""
         assert self.cell is not None
-        return {name: through(self._asked(name), array.weights) for name, array in self.cell.arrays.items()}
+        clip = None if self.scalars is None else self.scalars.clip
+        return {name: written(self._asked(name), array.weights, clip) for name, array in self.cell.arrays.items()}
 
     def _asked(self, name: str) -> Tensor:
         assert self.cell is not None
-        x, h = (self.weights[part] * unit for part, unit in zip(("weight_x", "weight_h"), self.cell.units, strict=True))
+        x, h = (self.weights[part] * unit for part, unit in zip(("weight_x", "weight_h"), self._units, strict=True))
         bias, cut = self.weights["bias"][None], 2 * self.layer.hidden
         if self.layer.kind == "rnn":
             return torch.cat([x, h, bias])

@@ -1,7 +1,7 @@
 """One draw of the hardware as the training graph takes it (extra ``train``)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,122 +9,12 @@ import torch
 from torch import Tensor
 
 from memramp.models.gates import StateConfig
+from memramp.models.torch_exact import function_values
+from memramp.models.torch_gate import GateDraw
 from memramp.models.torch_lstm import Activation, Driver
-from memramp.parallel import over_parts
 from memramp.peripherals.driver_kernels import Coding
-from memramp.peripherals.functions import get_function
-from memramp.peripherals.kernels import convert_batch_static
 
 Power = Callable[[Tensor], Tensor]
-_LEAST_PART = 16  # samples that are worth a thread
-
-
-@dataclass(frozen=True)
-class Staircase:
-    """A converter's transfer curve: output of count c, where c thresholds lie at or below the input."""
-
-    thresholds: Tensor
-    outputs: Tensor
-
-    def __call__(self, pre: Tensor) -> Tensor:
-        """Return the outputs for pre-activations [batch, columns]."""
-        values = pre.detach().contiguous()
-        if values.device.type != "cpu":
-            return self.outputs[torch.bucketize(values, self.thresholds, right=True)]
-        codes = torch.empty(values.shape, dtype=torch.int16)  # the simulator's kernel is 20 times faster than bucketize
-        numbers, thresholds, counts = values.numpy(), self.thresholds.numpy(), codes.numpy()
-        batch = len(numbers)
-        over_parts(lambda part: convert_batch_static(numbers[part], thresholds, counts[part]), batch, _LEAST_PART)
-        return self.outputs[codes.int()]
-
-
-@dataclass(frozen=True)
-class ColumnDraw:
-    """What tells a converter's columns apart in one draw of the hardware; see `memramp.peripherals.Converter`.
-
-    The comparators' noise is taken as one draw per column and conversion, of the variance of the sample's and a
-    decision's together: the simulator's chips, on which networks are selected and tested, draw it for each decision.
-
-    Parameters
-    ----------
-    offset : Tensor
-        Offsets of the columns' comparators, [columns], or [1] for all of them [pre-activation].
-    std : float
-        Noise of each column and conversion [pre-activation].
-    """
-
-    offset: Tensor
-    std: float
-
-    def __call__(self, pre: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return what the comparators see of pre-activations [batch, columns]."""
-        held = pre - self.offset
-        return held + self.std * torch.randn(pre.shape, generator=generator) if self.std > 0 else held
-
-
-@dataclass(frozen=True)
-class GateDraw:
-    """The converter of some adjacent gates, or of the cell state, in one draw of the hardware.
-
-    Parameters
-    ----------
-    columns : slice
-        Which columns of the pre-activations.
-    function : str
-        Name of the function.
-    stairs : Staircase or None
-        Its realised transfer curve; None: the function itself, digitally.
-    errors : ColumnDraw or None
-        Errors of the columns; None without any.
-    """
-
-    columns: slice
-    function: str
-    stairs: Staircase | None
-    errors: ColumnDraw | None = None
-
-    def fill(self, pre: Tensor, values: Tensor, generator: torch.Generator | None) -> None:
-        """Fill `values` with what becomes of pre-activations, and replace these by the slopes that gradients take."""
-        held = pre if self.errors is None else self.errors(pre, generator)
-        smooth, slope = smooth_function(self.function, held)
-        values.copy_(smooth if self.stairs is None else self.stairs(held))
-        pre.copy_(slope)
-
-    def __call__(self, pre: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return what becomes of pre-activations, differentiable straight through the staircase."""
-        result: Tensor = _Converted.apply(pre, self, generator)  # type: ignore[no-untyped-call]
-        return result
-
-
-class _Converted(torch.autograd.Function):
-    """Forward the converter, backward the smooth function."""
-
-    @staticmethod
-    def forward(ctx: Any, pre: Tensor, gate: GateDraw, generator: torch.Generator | None) -> Tensor:
-        slopes, values = pre.clone(), torch.empty_like(pre)
-        gate.fill(slopes, values, generator)
-        ctx.save_for_backward(slopes)
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (slopes,) = ctx.saved_tensors
-        return gradients[0] * slopes, None, None
-
-
-def smooth_function(name: str, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a function of the library and its derivative; those of PyTorch where it has them."""
-    if name == "sigmoid":
-        found = torch.sigmoid(v)
-        return found, found - found * found
-    if name == "tanh":
-        found = torch.tanh(v)
-        return found, 1 - found * found
-    function, numbers = get_function(name), v.detach().cpu().numpy().astype(np.float64)
-    parts = (torch.from_numpy(np.asarray(part, np.float32)).to(v.device) for part in
-             (function(numbers), function.derivative(numbers)))
-    value, slope = parts
-    return value, slope
 
 
 @dataclass(frozen=True)
@@ -188,6 +78,10 @@ class CellDraw:
         Uniform converters, by the part whose sums they convert.
     units : tuple of float
         Input and recurrent state of a full pulse.
+    clip : float
+        Weight that fills the devices' window.
+    exact : bool
+        Forward passes are made in the simulator's arithmetic, see `memramp.models.torch_exact`.
     """
 
     arrays: dict[str, ArrayDraw]
@@ -195,6 +89,8 @@ class CellDraw:
     state: GateDraw | None = None
     linear: dict[str, GateDraw] = field(default_factory=dict)
     units: tuple[float, float] = (1.0, 1.0)
+    clip: float = 1.0
+    exact: bool = False
 
     def activation(self, register: StateConfig, generator: torch.Generator | None) -> Activation:
         """Return what becomes of an LSTM's pre-activations and cell state."""
@@ -203,12 +99,14 @@ class CellDraw:
             for gate in self.gates:
                 gate.fill(pre[:, gate.columns], values[:, gate.columns], generator)
 
-        def state(c: Tensor, _t: int, values: Tensor) -> None:
+        def state(c: Tensor, _t: int, values: Tensor) -> Tensor | None:
             keep(c, register)
             if self.state is None:
-                torch.tanh(c, out=values)
-            else:
-                self.state.fill(c.clone(), values, generator)
+                values.copy_(function_values("tanh", c) if self.exact else torch.tanh(c))
+                return None
+            slopes = c.clone()
+            self.state.fill(slopes, values, generator)
+            return slopes
 
         return Activation(gates, state)
 
@@ -220,6 +118,19 @@ def keep(c: Tensor, register: StateConfig) -> None:
         if register.levels:
             step = float(np.float32(register.range / register.levels))
             c.div_(step).round_().mul_(step)
+
+
+def moved(draw: Any, device: torch.device) -> Any:
+    """Return a draw, or a part of one, with all its tensors on a device."""
+    if isinstance(draw, Tensor):
+        return draw.to(device)
+    if isinstance(draw, dict):
+        return {key: moved(value, device) for key, value in draw.items()}
+    if isinstance(draw, tuple):
+        return tuple(moved(value, device) for value in draw)
+    if is_dataclass(draw) and not isinstance(draw, type):
+        return replace(draw, **{field.name: moved(getattr(draw, field.name), device) for field in fields(draw)})
+    return draw
 
 
 @dataclass(frozen=True)
@@ -243,6 +154,11 @@ class HardwareDraw:
     input_levels: int
     input_range: float
     register: StateConfig
+
+    def to(self, device: torch.device) -> "HardwareDraw":
+        """Return the draw with all its tensors on a device."""
+        found: HardwareDraw = self if device.type == "cpu" else moved(self, device)
+        return found
 
     @property
     def driver(self) -> Driver:

@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memramp.models.torch_exact import ExactLstm, mixed, with_bias
+from memramp.models.torch_quantise import driven
+
 Products = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -23,8 +26,9 @@ class Activation:
     """``gates(pre, t, values)`` fills `values` with the gates' values and replaces the pre-activations by the slopes
     that gradients take, all [batch, 4 hidden]."""
 
-    state: Callable[[Tensor, int, Tensor], None]
-    """``state(c, t, values)`` fills `values` with tanh of the cell states as the hardware finds it."""
+    state: Callable[[Tensor, int, Tensor], Tensor | None]
+    """``state(c, t, values)`` fills `values` with tanh of the cell states as the hardware finds it, and returns the
+    slopes that gradients take, [batch, hidden]; None: those of tanh."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,7 @@ class Driver:
 
     def __call__(self, x: Tensor, unit: Tensor) -> Tensor:
         """Return the inputs of the rows."""
-        rows = (x / unit).clamp(-self.reach, self.reach)
-        return rows if self.levels == 0 else torch.round(rows / self.reach * self.levels) / self.levels * self.reach
+        return driven(x / unit, self.reach, self.levels)
 
     def inside(self, x: Tensor, unit: Tensor) -> Tensor:
         """Return where the input has a pulse of its own."""
@@ -58,11 +61,14 @@ class SequenceRules:
     low_precision: bool = False
     """Matrix products in bfloat16, sums of a product in float32."""
 
-    noise: Callable[[Tensor, Tensor, int], None] | None = None
-    """``noise(pre, rows, t)`` adds the read noise of a step to pre-activations."""
+    noise: Callable[[Tensor, int], Tensor] | None = None
+    """``noise(rows, t)`` returns the read noise of a step's pre-activations, [batch, 4 hidden]."""
 
     project: Callable[[Tensor, Tensor], None] | None = None
     """``project(h, rows)`` makes of projected states what an array for the projection does; None: they are digital."""
+
+    exact: ExactLstm | None = None
+    """The simulator's arithmetic in the forward pass; None: PyTorch's."""
 
     workspace: "Workspace" = field(default_factory=lambda: Workspace())
 
@@ -99,11 +105,11 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 
 class LstmSequence(torch.autograd.Function):
-    """``(x, h, c, weight_x, weight_h, bias, projection, unit) -> (states, h, c)``.
+    """``(x, h, c, weight_x, weight_h, bias, projection, unit, gain) -> (states, h, c)``.
 
     x [steps, batch, inputs] is what the rows of the inputs get; h [batch, state] and c [batch, hidden] are where it
     starts; unit [] is the recurrent state that a row of 1 stands for. Rows are scaled outside: a weight of the rows of
-    h counts for h / unit.
+    h counts for h / unit. gain [] or None multiplies the read noise; it is one, for its gradient's sake.
     """
 
     @staticmethod
@@ -117,36 +123,53 @@ class LstmSequence(torch.autograd.Function):
         bias: Tensor,
         projection: Tensor | None,
         unit: Tensor,
+        gain: Tensor | None,
         rules: SequenceRules,
     ) -> tuple[Tensor, Tensor, Tensor]:
         steps, batch, _ = x.shape
         low, hidden, empty = rules.low_precision, c.shape[1], rules.workspace.empty
-        slopes = empty("slopes", x, steps, batch, 4 * hidden)  # pre-activations at first
-        torch.add(product(x.flatten(0, 1), weight_x, low).view_as(slopes), bias, out=slopes)
+        slopes, exact = empty("slopes", x, steps, batch, 4 * hidden), rules.exact  # pre-activations at first
+        if exact is None:
+            torch.add(product(x.flatten(0, 1), weight_x, low).view_as(slopes), bias, out=slopes)
         gates, cells = empty("gates", x, *slopes.shape), empty("cells", x, steps + 1, batch, hidden)
         tanhs, states = empty("tanhs", x, steps, batch, hidden), x.new_empty(steps, batch, h.shape[1])
         rows = empty("rows", x, *states.shape)
         inner = weight_h.bfloat16() if low else weight_h
         outer = None if projection is None else projection.bfloat16() if low else projection
+        noises = empty("noises", x, *slopes.shape) if rules.noise is not None and gain is not None else None
+        state_slopes: Tensor | None = None
         cells[0], first = c, h
         for t in range(steps):
             rows[t] = h if rules.driver is None else rules.driver(h, unit)
-            pre = slopes[t].add_(_product(rows[t], inner))
+            pre = slopes[t]
+            if exact is None:
+                pre.add_(_product(rows[t], inner))
+            else:
+                pre.copy_(exact.gates(with_bias(x[t], rows[t])))
             if rules.noise is not None:
-                rules.noise(pre, rows[t], t)
+                noise = rules.noise(rows[t], t)
+                pre += noise
+                if noises is not None:
+                    noises[t] = noise
             rules.activation.gates(pre, t, gates[t])
             i, f, g, o = gates[t].chunk(4, dim=1)
-            torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
-            rules.activation.state(cells[t + 1], t, tanhs[t])
+            if exact is None:
+                torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
+            else:
+                cells[t + 1] = mixed(f, cells[t], i, g)
+            slope = rules.activation.state(cells[t + 1], t, tanhs[t])
+            if slope is not None:
+                state_slopes = empty("state_slopes", x, *tanhs.shape) if state_slopes is None else state_slopes
+                state_slopes[t] = slope
             h = states[t]
             if outer is None:
                 torch.mul(o, tanhs[t], out=h)
             else:
                 m = rules.projected(o * tanhs[t])
-                h.copy_(_product(m, outer))
+                h.copy_(_product(m, outer) if exact is None or exact.projection is None else exact.projection(m))
                 if rules.project is not None:
                     rules.project(h, m)
-        ctx.rules, ctx.first = rules, first
+        ctx.rules, ctx.first, ctx.noises, ctx.state_slopes = rules, first, noises, state_slopes
         ctx.save_for_backward(x, weight_x, weight_h, projection, unit, slopes, gates, cells, tanhs, states, rows)
         return states, states[-1].clone(), cells[-1].clone()
 
@@ -167,8 +190,7 @@ class LstmSequence(torch.autograd.Function):
                 d_projected[t] = dh
                 dh = _product(dh, outer).to(dc.dtype)
             i, f, g, o = gates[t].chunk(4, dim=1)
-            smooth = torch.tanh(cells[t + 1])
-            dc = torch.addcmul(dc, dh * o, 1.0 - smooth * smooth)
+            dc = torch.addcmul(dc, dh * o, _state_slope(ctx, cells, t))
             parts = d_pre[t].chunk(4, dim=1)
             torch.mul(dc, g, out=parts[0])
             torch.mul(dc, cells[t], out=parts[1])
@@ -180,7 +202,8 @@ class LstmSequence(torch.autograd.Function):
             d_rows = _product(d_pre[t], inner).to(dc.dtype)
             if rules.driver is not None:
                 d_rows = d_rows * rules.driver.inside(before, unit) / unit
-                d_unit -= (d_rows * before).sum() / unit
+                if ctx.needs_input_grad[7]:
+                    d_unit -= (d_rows * before).sum() / unit
             d_h = d_rows
         flat = d_pre.flatten(0, 1)
         d_weight_h = product(rows.flatten(0, 1).T, flat, low)
@@ -190,7 +213,17 @@ class LstmSequence(torch.autograd.Function):
         if d_projected is not None:
             m = rules.projected(gates[:, :, 3 * (gates.shape[2] // 4) :] * tanhs)
             d_projection = product(m.flatten(0, 1).T, d_projected.flatten(0, 1), low)
-        return d_x, d_h, dc, d_weight_x, d_weight_h, flat.sum(0), d_projection, d_unit, None
+        d_gain = None if ctx.noises is None else (d_pre * ctx.noises).sum()
+        return d_x, d_h, dc, d_weight_x, d_weight_h, flat.sum(0), d_projection, d_unit, d_gain, None
+
+
+def _state_slope(ctx: Any, cells: Tensor, t: int) -> Tensor:
+    """Return the slope of what becomes of the cell states of a step."""
+    if ctx.state_slopes is not None:
+        found: Tensor = ctx.state_slopes[t]
+        return found
+    smooth = torch.tanh(cells[t + 1])
+    return 1.0 - smooth * smooth
 
 
 def lstm_sequence(
@@ -198,11 +231,11 @@ def lstm_sequence(
     state: tuple[Tensor, Tensor],
     weights: tuple[Tensor, Tensor, Tensor],
     projection: Tensor | None,
-    unit: Tensor,
+    units: tuple[Tensor, Tensor | None],
     rules: SequenceRules,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Run a sequence; see `LstmSequence` for shapes. Returns the states and where it ends."""
-    found = LstmSequence.apply(x, *state, *weights, projection, unit, rules)  # type: ignore[no-untyped-call]
+    """Run a sequence; see `LstmSequence` for shapes; `units` are unit and gain. Returns states and where it ends."""
+    found = LstmSequence.apply(x, *state, *weights, projection, *units, rules)  # type: ignore[no-untyped-call]
     states, h, c = found
     return states, (h, c)
 

@@ -6,7 +6,7 @@ model can do, training sees. Gradients pass straight through: the staircase of a
 smooth function, a programmed weight that of the weight asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import numpy as np
@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.spec import NetworkSpec, RecurrentSpec
 from memramp.models.torch_cells import StepCell
-from memramp.models.torch_draw import ArrayDraw, CellDraw, HardwareDraw
+from memramp.models.torch_draw import HardwareDraw
+from memramp.models.torch_drawn_lstm import drawn_rules
 from memramp.models.torch_lstm import FLOAT, SequenceRules, Workspace, lstm_sequence
-from memramp.models.torch_quantise import quantise, through
+from memramp.models.torch_quantise import quantise, written
+from memramp.models.torch_scalars import SCALARS, LayerScalars, gradient_factor, log_name, scalar_of
 
 States = dict[str, tuple[Tensor, Tensor]]
 """Recurrent and cell state of each direction."""
@@ -38,17 +40,38 @@ class TrainableNetwork(nn.Module):
         The layers.
     low_precision : bool
         Matrix products of the recurrent layers in bfloat16.
+    scalars : mapping of str to float, or None
+        Ranges and clips of layers under the names of a checkpoint.
+    learn : collection of str
+        Which of `SCALARS` are trained; all layers have those among `scalars`.
     """
 
-    def __init__(self, spec: NetworkSpec, *, low_precision: bool = False) -> None:
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        *,
+        low_precision: bool = False,
+        scalars: Mapping[str, float] | None = None,
+        learn: Collection[str] = (),
+    ) -> None:
         super().__init__()
         self.spec, self.low_precision = spec, low_precision
-        self._names = {name: name.replace(".", "_") for name in spec.shapes()}
-        for name, shape in spec.shapes().items():
+        given = {} if scalars is None else dict(scalars)
+        self.learned = tuple(f"{layer.name}.{key}" for layer in spec.recurrent for key in SCALARS if key in learn)
+        self._fixed = {name: value for name, value in given.items() if name not in self.learned}
+        shapes = spec.shapes() | {log_name(name): () for name in self.learned}
+        self._names = {name: name.replace(".", "_") for name in shapes}
+        for name, shape in shapes.items():
             self.register_parameter(self._names[name], nn.Parameter(torch.zeros(shape)))
+        self._set_scalars(given)
         if spec.embedding is not None:
             self.tensor(f"{spec.embedding.name}.weight").requires_grad_(False)
         self._workspaces = {name: Workspace() for _, name in spec.directions()}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
 
     def tensor(self, name: str) -> nn.Parameter:
         """Return the parameter that a checkpoint calls by this name."""
@@ -144,7 +167,7 @@ class TrainableNetwork(nn.Module):
         name = self.spec.dense.name
         if draw is None or draw.dense is None:
             return state @ self.tensor(f"{name}.weight") + self.tensor(f"{name}.bias")
-        dense = through(self.stacked_dense(), draw.dense)
+        dense = written(self.stacked_dense(), draw.dense)
         return quantise(state, draw.input_range, draw.input_levels) @ dense[:-1] + dense[-1]
 
     def _cell(
@@ -160,7 +183,8 @@ class TrainableNetwork(nn.Module):
         start = state or (x.new_zeros(batch, layer.state), x.new_zeros(batch, layer.hidden))
         weights = {part: self.tensor(f"{name}.{part}") for part in _PARTS if f"{name}.{part}" in self._names}
         if layer.kind != "lstm":
-            cell = StepCell(layer, weights, None if draw is None else draw.cells[name], draw, generator)
+            scalars = None if draw is None else self.scalars(layer, draw)
+            cell = StepCell(layer, weights, None if draw is None else draw.cells[name], draw, generator, scalars)
             return cell.sequence(x, start)
         return self._lstm(x, layer, name, draw, start, generator)
 
@@ -178,78 +202,74 @@ class TrainableNetwork(nn.Module):
         if draw is None:
             weight_x, weight_h, bias = (self.tensor(f"{name}.{part}") for part in _IN_ARRAY)
             rules = SequenceRules(FLOAT, low_precision=self.low_precision, workspace=workspace)
-            return lstm_sequence(x, start, (weight_x, weight_h, bias), projection, one, rules)
+            return lstm_sequence(x, start, (weight_x, weight_h, bias), projection, (one, None), rules)
         cell = draw.cells[name]
-        array = cell.arrays["gates"]
-        x = quantise(x / cell.units[0], draw.input_range, draw.input_levels)
-        stacked = through(self._scaled(name, cell.units), array.weights)
+        scalars = self.scalars(layer, draw)
+        x = quantise(x / scalars.units[0], draw.input_range, draw.input_levels)
+        stacked = written(self._scaled(name, scalars.units), cell.arrays["gates"].weights, scalars.clip)
         weights = (stacked[: layer.inputs], stacked[layer.inputs : -1], stacked[-1])
         if projection is not None and "projection" in cell.arrays:
-            projection = through(projection, cell.arrays["projection"].weights)
-        rules = SequenceRules(
-            cell.activation(draw.register, generator),
-            draw.driver,
-            self.low_precision,
-            _read_noise(x, array, generator),
-            _analog_projection(cell, generator),
-            workspace,
-        )
-        return lstm_sequence(x, start, weights, projection, one * cell.units[1], rules)
+            projection = written(projection, cell.arrays["projection"].weights, scalars.clip)
+        rules = drawn_rules(x, draw, name, generator, workspace, projection, low_precision=self.low_precision)
+        return lstm_sequence(x, start, weights, projection, (scalars.units[1], scalars.gain), rules)
 
-    def _scaled(self, name: str, units: tuple[float, float]) -> Tensor:
+    def scalars(self, layer: RecurrentSpec, draw: HardwareDraw) -> LayerScalars:
+        """Return the ranges and the clip of a layer as it was drawn, with the gradients of what is learned."""
+        cell, levels = draw.cells[layer.name], draw.input_levels
+        x, h, clip = (
+            self._scalar(layer, key, value, levels)
+            for key, value in zip(SCALARS, (*cell.units, cell.clip), strict=True)
+        )
+        return LayerScalars((x, h), clip if self.learned else None)
+
+    def _scalar(self, layer: RecurrentSpec, key: str, value: float, levels: int) -> Tensor:
+        name = f"{layer.name}.{key}"
+        if name in self.learned:
+            return scalar_of(self.tensor(log_name(name)), value, gradient_factor(layer, key, levels))
+        like = self.tensor(f"{layer.name}.bias")
+        return torch.full((), value, dtype=like.dtype, device=like.device)
+
+    def _scaled(self, name: str, units: tuple[Tensor, Tensor]) -> Tensor:
         """Return a direction's weights as they are written, rows multiplied by what a full pulse stands for."""
         weight_x, weight_h, bias = (self.tensor(f"{name}.{part}") for part in _IN_ARRAY)
         return torch.cat([weight_x * units[0], weight_h * units[1], bias[None]])
 
     def named_tensors(self) -> list[tuple[str, nn.Parameter]]:
-        """Return the weights with the names that they have in a checkpoint."""
+        """Return what is trained: weights with the names of a checkpoint, logarithms with those of `log_name`."""
         return [(name, self.tensor(name)) for name in self._names]
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
-        """Return copies of the weights under the names of a checkpoint."""
-        return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self.named_tensors()}
+        """Return copies of all tensors under the names of a checkpoint."""
+        return self.as_checkpoint(dict(self.named_tensors()))
+
+    def as_checkpoint(self, trained: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+        """Return a checkpoint's tensors for those of `named_tensors`."""
+        logs = {log_name(name): name for name in self.learned}
+        found = {
+            logs.get(name, name): (tensor.detach().exp() if name in logs else tensor.detach()).cpu().numpy().copy()
+            for name, tensor in trained.items()
+        }
+        return found | {name: np.array(value, np.float32) for name, value in self._fixed.items()}
 
     def load(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take the weights from a checkpoint's tensors."""
+        """Take the weights from a checkpoint's tensors, and the learned scalars where it has them."""
+        names = self.spec.shapes()
+        self.restore({name: torch.from_numpy(tensors[name]) for name in names})
+        self._set_scalars({name: float(tensors[name]) for name in self.learned if name in tensors})
+
+    def restore(self, trained: Mapping[str, Tensor]) -> None:
+        """Take values of tensors of `named_tensors`."""
         with torch.no_grad():
-            for name, parameter in self.named_tensors():
-                parameter.copy_(torch.from_numpy(tensors[name]))
+            for name, tensor in trained.items():
+                self.tensor(name).copy_(tensor)
 
-
-def _read_noise(
-    x: Tensor, array: ArrayDraw, generator: torch.Generator | None
-) -> Callable[[Tensor, Tensor, int], None] | None:
-    """Return what adds the read noise to the pre-activations of a step, None without any."""
-    fixed, inputs = array.variance(x), x.shape[2]
-    if fixed is None:
-        return None
-    fixed = fixed + array.bias_variance
-
-    def add(pre: Tensor, rows: Tensor, t: int) -> None:
-        of_state = array.variance(rows, inputs)
-        assert of_state is not None
-        pre += (fixed[t] + of_state).sqrt() * torch.randn(pre.shape, generator=generator, device=pre.device)
-
-    return add
-
-
-def _analog_projection(cell: CellDraw, generator: torch.Generator | None) -> Callable[[Tensor, Tensor], None] | None:
-    """Return what an array and its converters do to the projected states, None where they are digital."""
-    if "projection" not in cell.arrays:
-        return None
-    array, converter = cell.arrays["projection"], cell.linear["projection"]
-
-    def convert(h: Tensor, rows: Tensor) -> None:
-        variance = array.variance(rows)
-        if variance is not None:
-            h += variance.sqrt() * torch.randn(h.shape, generator=generator, device=h.device)
-        converter.fill(h.clone(), h, generator)
-
-    return convert
+    def _set_scalars(self, values: Mapping[str, float]) -> None:
+        learned = {log_name(name): torch.tensor(values[name]).log() for name in self.learned if name in values}
+        self.restore(learned)
 
 
 def network_of(checkpoint: Checkpoint, *, low_precision: bool = False) -> TrainableNetwork:
     """Return a network with a checkpoint's weights."""
-    network = TrainableNetwork(checkpoint.network, low_precision=low_precision)
+    network = TrainableNetwork(checkpoint.network, low_precision=low_precision, scalars=checkpoint.scalars)
     network.load(checkpoint.tensors)
     return network

@@ -8,7 +8,7 @@ disk is a round old at most.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -23,10 +23,12 @@ from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from memramp.models.compact import compacted
 from memramp.models.hardware import HardwareConfig
+from memramp.models.spec import NetworkSpec
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_network import TrainableNetwork, network_of
+from memramp.models.torch_slopes import Blur
 from memramp.models.training_config import TrainingConfig
-from memramp.models.training_draw import draw_hardware
+from memramp.models.training_draw import draw_hardware, hardware_of_training
 from memramp.models.training_state import TrainingState, load_state, save_state
 from memramp.models.training_task import Distillation, Pass, TrainingTask
 from memramp.streams import Streams
@@ -34,7 +36,7 @@ from memramp.streams import Streams
 STATE_FILE = "state.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
-_IN_ARRAY = ("weight_x", "weight_h", "bias")
+_BLOWN_UP = 2.0  # times the loss of the best round
 _PATHS = {"root", "file", "training", "validation", "testing"}
 
 
@@ -72,6 +74,7 @@ class Trainer:
     task: TrainingTask
     out: Path
     streams: Streams = field(init=False)
+    device: torch.device = field(init=False)
     hardware: HardwareConfig | None = field(init=False)
     network: TrainableNetwork = field(init=False)
     teacher: Distillation | None = field(init=False, default=None)
@@ -80,14 +83,22 @@ class Trainer:
 
     def __post_init__(self) -> None:
         settings, model = self.config.training, self.config.model
+        self.device = device_of(settings.device)
         torch.set_num_threads(settings.threads)
         numba.set_num_threads(min(settings.threads, numba.get_num_threads()))
         self.streams = Streams(self.config.seed)
         self.hardware = self.config.hardware(model.tanh_c, model.readout, model.project)
-        self.network = TrainableNetwork(self.task.spec, low_precision=settings.low_precision)
+        initial = None if model.init is None else self._initial(self._parent("init", model.init))
+        self.network = TrainableNetwork(
+            self.task.spec,
+            low_precision=settings.low_precision,
+            scalars=self._scalars() | ({} if initial is None else initial.scalars),
+            learn=model.learn,
+        )
         self.network.initialise(torch_generator(self.streams, "initial"))
-        if model.init is not None:
-            self._start_from(self._parent("init", model.init))
+        if initial is not None:
+            self.network.load(initial.tensors)
+        self.network.to(self.device)  # drawn on the processor, so that it starts alike everywhere
         if settings.teacher is not None:
             self.teacher = self._teacher(self._parent("teacher", settings.teacher))
         identity = json.dumps({"config": self.config.model_dump(mode="json"), "parents": self.parents}, sort_keys=True)
@@ -99,18 +110,24 @@ class Trainer:
         self.parents[f"{role}_sha256"] = checkpoint.digest
         return checkpoint
 
-    def _start_from(self, checkpoint: Checkpoint) -> None:
+    def _scalars(self) -> dict[str, float]:
+        """Return where learned scalars start."""
+        values = {"range_x": 1.0, "range_h": 1.0, "clip": self.config.crossbar.w_clip}
+        layers = self.task.spec.recurrent
+        return {f"{layer.name}.{key}": values[key] for layer in layers for key in self.config.model.learn}
+
+    def _initial(self, checkpoint: Checkpoint) -> Checkpoint:
         self.task.start_from(checkpoint)
         if checkpoint.network != self.task.spec:
             found = ", ".join(f"{name} {list(shape)}" for name, shape in checkpoint.network.shapes().items())
             asked = ", ".join(f"{name} {list(shape)}" for name, shape in self.task.spec.shapes().items())
             raise InputError(f"{checkpoint.name}: is another network ({found}) than the one to train ({asked})")
-        self.network.load(checkpoint.tensors)
+        return checkpoint
 
     def _teacher(self, checkpoint: Checkpoint) -> Distillation:
         self.task.check_teacher(checkpoint)
         settings = self.config.training
-        return Distillation(network_of(checkpoint), settings.teacher_weight, settings.temperature)
+        return Distillation(network_of(checkpoint).to(self.device), settings.teacher_weight, settings.temperature)
 
     @property
     def rounds(self) -> int:
@@ -129,6 +146,8 @@ class Trainer:
         started, first = monotonic(), state.round
         while state.round < self.rounds:
             loss = self._round(state.round)
+            if self._blown_up(loss):
+                self._stop_diverged(f"the loss has risen to {loss:.3g}")
             state.round += 1
             score = self._evaluate() if self._evaluates(state.round) else None
             state.history.append({"epoch": self._epochs(state.round), "loss": round(loss, 5), "score": score})
@@ -152,52 +171,56 @@ class Trainer:
         return done % self.config.training.evaluate_every == 0 or done == self.rounds
 
     def _round(self, number: int) -> float:
-        generator, losses = torch_generator(self.streams, "epoch", number), []
+        generator, losses = torch_generator(self.streams, "epoch", number, device=self.device), []
         for index, batch in enumerate(self.task.batches(number, self.streams)):
             draw = self._draw(number, index)
+            batch = tuple(part.to(self.device) for part in batch)
             losses.append(self._step(batch, Pass(self.network, draw, self.config.training.dropout, generator)))
         return float(np.mean(losses))
 
     def _step(self, batch: Any, way: Pass) -> float:
         settings, state = self.config.training, self.state
-        for group in state.optimizer.param_groups:
-            group.update(lr=self._learning_rate(), weight_decay=settings.weight_decay)
+        state.set_rates(settings.rate(state.step, self.rounds * self.task.steps), settings.weight_decay)
         loss = self.task.loss(batch, way, self.teacher)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.gradient_clip)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            self._stop_diverged()
+            self._stop_diverged("the loss is no finite number")
         state.optimizer.step()
         state.step += 1
         state.average(self.network, settings.average)
         return float(loss.detach())
 
-    def _stop_diverged(self) -> None:
+    def _blown_up(self, loss: float) -> bool:
+        """Return whether a round's loss is above that of guessing, and far above what it was before."""
+        before = [float(row["loss"]) for row in self.state.history]
+        return bool(before) and loss > max(_BLOWN_UP * min(before), float(np.log(len(self.task.classes))))
+
+    def _stop_diverged(self, what: str) -> None:
         """Say that the training has diverged; the state on disk is that of the last whole round."""
         kept = "no round had been evaluated, so no checkpoint was written"
         if self.state.best_tensors:
             self._save_best()
             kept = f"the checkpoint of epoch {self._epochs(self.state.best_round):g} is kept in {self.out}"
         raise InputError(
-            f"training: the loss is no finite number after {self.state.step} steps; take a smaller "
+            f"training: {what} after {self.state.step} steps; take a smaller "
             f"'training.learning_rate' or 'training.gradient_clip' ({kept})"
         )
 
-    def _learning_rate(self) -> float:
-        settings, step = self.config.training, self.state.step
-        total = self.rounds * self.task.steps
-        warm = min(1.0, (step + 1) / (settings.warmup_steps + 1))
-        return settings.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * step / total)))
-
     def _draw(self, number: int, batch: int) -> HardwareDraw | None:
+        settings = self.config.training
         if self.hardware is None:
             return None
+        hardware = hardware_of_training(self.hardware, settings.noise, settings.drop_connect)
         streams = self.streams.child("draw", number, batch)
-        return draw_hardware(self._checkpoint(self.network.tensors()), self.hardware, streams)
+        blur = Blur(settings.blur) if settings.gradient == "blurred" else None
+        draw = draw_hardware(self._checkpoint(self.network.tensors()), hardware, streams, blur)
+        return draw.to(self.device)
 
     def _evaluate(self) -> float:
-        tensors, state, metric = self.state.averaged(), self.state, self.task.metric
+        state, metric = self.state, self.task.metric
+        tensors = state.averaged(self.network)
         # The same chips in every evaluation: epochs are compared under equal noise.
         chips = {n: self.streams.child("evaluation", n) for n in range(self.config.training.evaluation_chips)}
         score = self.task.evaluate(self._checkpoint(tensors), self.hardware, chips)
@@ -215,10 +238,7 @@ class Trainer:
             **self.parents,
         }
         if self.hardware is not None:
-            # What the mapping clips is clipped here already, so that the weights mean the same without hardware.
-            clip = np.float32(self.hardware.crossbar.w_clip)
-            parts = tuple(f"{name}.{part}" for _, name in self.task.spec.directions() for part in _IN_ARRAY)
-            weights = weights | {name: np.clip(weights[name], -clip, clip) for name in parts}
+            weights = clipped(weights, self.task.spec, self.hardware.crossbar.w_clip)
         if self.config.training.store == "bytes":
             weights = compacted(weights)
         # Where files lie on this machine is nobody's business: a checkpoint travels.
@@ -226,11 +246,43 @@ class Trainer:
         for block, key in (("model", "init"), ("training", "teacher")):
             if config[block][key] is not None:
                 config[block][key] = Path(config[block][key]).name
-        return Checkpoint(
-            self.task.normalisation() | weights, self.task.classes, config, metrics, spec=self.task.spec
+        tensors = self.task.normalisation() | weights
+        return Checkpoint(tensors, self.task.classes, config, metrics, spec=self.task.spec)
+
+
+def clipped(
+    tensors: Mapping[str, NDArray[np.float32]], spec: NetworkSpec, w_clip: float
+) -> dict[str, NDArray[np.float32]]:
+    """Return a checkpoint's tensors with those weights clipped that the mapping clips: they mean the same without it.
+
+    Rows are written multiplied by what a full pulse stands for, so that is in the limit.
+    """
+    found = dict(tensors)
+    for layer, name in spec.directions():
+        clip, *units = (
+            float(tensors.get(f"{layer.name}.{key}", np.float32(default)))
+            for key, default in (("clip", w_clip), ("range_x", 1.0), ("range_h", 1.0))
         )
+        limits = {"weight_x": clip / units[0], "weight_h": clip / units[1], "bias": clip}
+        for part, limit in limits.items():
+            most = np.float32(limit)
+            found[f"{name}.{part}"] = np.clip(tensors[f"{name}.{part}"], -most, most)
+    return found
 
 
-def torch_generator(streams: Streams, *names: str | int) -> torch.Generator:
-    """Return a PyTorch generator of its own for this name."""
-    return torch.Generator().manual_seed(int(streams.key(*names)) >> 1)
+def torch_generator(streams: Streams, *names: str | int, device: torch.device | None = None) -> torch.Generator:
+    """Return a PyTorch generator of its own for this name, on a device (None: the processor)."""
+    return torch.Generator(device or "cpu").manual_seed(int(streams.key(*names)) >> 1)
+
+
+def device_of(name: str) -> torch.device:
+    """Return where a training runs.
+
+    Raises
+    ------
+    InputError
+        CUDA is asked for and PyTorch finds none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("training.device: 'cuda' is asked for, but PyTorch finds no CUDA device here; take 'cpu'")
+    return torch.device(name)

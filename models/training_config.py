@@ -1,9 +1,10 @@
 """The schema of a training file. It needs no PyTorch, so that a file can be checked without it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
 
 from memramp.config import StrictModel
 from memramp.models.augmentation import AugmentationConfig
@@ -67,9 +68,14 @@ class TrainedModel(StrictModel):
     project: Readout = "digital"
     """Projection of an LSTM, see `memramp.models.hardware.HardwareConfig.projection`."""
 
+    learn: list[Literal["range_x", "range_h", "clip"]] = Field(default_factory=list)
+    """Of each layer, what is trained beside the weights: the input and the recurrent state that get the longest pulse
+    (from 1 on), the weight that fills the devices' window (from ``crossbar.w_clip`` on), see
+    `memramp.models.checkpoint`."""
+
 
 class TrainingSettings(StrictModel):
-    """The optimisation: AdamW with a linear warm-up and a cosine decay of the learning rate to zero."""
+    """The optimisation: AdamW with a linear warm-up of the learning rate."""
 
     epochs: Positive = 100
     rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -81,8 +87,36 @@ class TrainingSettings(StrictModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products of recurrent layers: ``bfloat16`` is three times as fast on processors that have it."""
 
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the training graph runs. The hardware is drawn, and clips are evaluated, on the processor. On CUDA, the
+    random numbers are others, and sums are not promised to have the same bits each time."""
+
+    noise: Literal["device", "weight", "none"] = "device"
+    """Errors of programming in training: of each ``device``, as the device block says; one for each ``weight``, as in
+    the released code (``crossbar.noise_on: used_side``); or ``none``, in weights and ramps."""
+
+    drop_connect: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of the devices of weights that are stuck at g_min in training, beside the device's ``stuck_off_rate``."""
+
+    gradient: Literal["smooth", "blurred"] = "smooth"
+    """Slopes of converters that gradients take: those of the ``smooth`` function, or those of the ``blurred``
+    staircase, see `memramp.models.torch_slopes`."""
+
+    blur: Annotated[float, Field(ge=0, le=1e3)] | None = None
+    """Deviation of the noise that blurs staircases; None: that which errors and read noise of the weights give to the
+    sums of independent inputs in -1..1 [pre-activation]."""
+
     batch: Annotated[int, Field(ge=1, le=100_000)] = 256
     learning_rate: float = Field(default=8e-3, gt=0, le=1)
+    """Largest one, after the warm-up."""
+
+    schedule: Literal["cosine", "linear", "constant", "step"] = "cosine"
+    """How the learning rate falls: along half a cosine, a line, not at all, or in two equal ratios after 1/2 and 3/4 of
+    all steps."""
+
+    final_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of the learning rate that is left in the end (not ``constant``; ``step`` needs more than 0)."""
+
     warmup_steps: int = Field(default=200, ge=0)
     weight_decay: float = Field(default=1e-4, ge=0, le=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -122,6 +156,27 @@ class TrainingSettings(StrictModel):
 
     feature_cache: Path | None = None
     """Folder that keeps augmented features for the next training on the same data (50 MB a version)."""
+
+    @model_validator(mode="after")
+    def _check_schedule(self) -> "TrainingSettings":
+        if self.schedule == "step" and self.final_rate == 0:
+            raise ValueError("schedule 'step' falls in equal ratios, so it needs a final_rate above 0")
+        if self.schedule == "constant" and self.final_rate != 0:
+            raise ValueError("schedule 'constant' never falls, so it takes no final_rate")
+        if self.blur is not None and self.gradient != "blurred":
+            raise ValueError(f"blur belongs to gradient 'blurred', found gradient '{self.gradient}'")
+        return self
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step, 0 .. steps - 1."""
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        if self.schedule == "step":
+            falls = (step >= 0.5 * steps) + (step >= 0.75 * steps)
+            return float(self.learning_rate * warm * self.final_rate ** (0.5 * falls))
+        line = step / steps
+        left = {"cosine": 0.5 * (1.0 + float(np.cos(np.pi * step / steps))), "linear": 1.0 - line, "constant": 1.0}
+        part = left[self.schedule]
+        return self.learning_rate * warm * (part + self.final_rate * (1.0 - part))
 
     @property
     def low_precision(self) -> bool:
@@ -163,6 +218,28 @@ class TrainingConfig(HardwareBlocks):
         return self
 
     @model_validator(mode="after")
+    def _check_learned(self) -> "TrainingConfig":
+        learn = self.model.learn
+        if len(set(learn)) < len(learn):
+            raise ValueError(f"model.learn names something twice, found {', '.join(learn)}")
+        if learn and self.device is None:
+            raise ValueError("model.learn is about drivers and devices; without 'device' there is nothing to learn")
+        if "clip" in learn and self.crossbar.scale_per != "fixed":
+            raise ValueError("model.learn 'clip' needs crossbar.scale_per 'fixed', where the clip fills the window")
+        return self
+
+    @model_validator(mode="after")
+    def _check_noise(self) -> "TrainingConfig":
+        noise, drop = self.training.noise, self.training.drop_connect
+        if self.device is None and (noise != "device" or drop > 0):
+            raise ValueError("training.noise and training.drop_connect are about devices; there is no 'device'")
+        if noise == "weight" and self.crossbar.mapping != "differential":
+            raise ValueError(
+                f"training.noise 'weight' belongs to crossbar.mapping 'differential', found '{self.crossbar.mapping}'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_augmentation(self) -> "TrainingConfig":
         if not isinstance(self.task, KeywordClips):
             if self.augmentation.versions > 0:
@@ -170,3 +247,18 @@ class TrainingConfig(HardwareBlocks):
         elif self.task.kind == "demo_keywords" and self.augmentation.versions > 0:
             raise ValueError("augmentation.versions must be 0 for demo_keywords, whose waveforms are not embedded")
         return self
+
+
+def same_training(one: Any, other: Any) -> bool:
+    """Return whether two configurations, as JSON has them, are those of one training, which may so be resumed.
+
+    Keys that an older version did not have are at their defaults; on which device it runs does not matter.
+    """
+    if one == other:
+        return True
+    try:
+        found = [TrainingConfig.model_validate(each) for each in (one, other)]
+    except ValidationError:
+        return False
+    first, second = (each.model_dump(mode="json", exclude={"training": {"device"}}) for each in found)
+    return first == second

@@ -15,6 +15,8 @@ from torch import Tensor
 from memramp.errors import InputError
 from memramp.files import in_fixed_order, read_limited, write_atomically
 from memramp.models.torch_network import TrainableNetwork
+from memramp.models.torch_scalars import log_name
+from memramp.models.training_config import same_training
 
 FORMAT = "memramp-training-state"
 MAX_BYTES = 10_000_000_000
@@ -41,8 +43,8 @@ class TrainingState:
     @classmethod
     def fresh(cls, network: TrainableNetwork, identity: str) -> "TrainingState":
         """Return the state at the start."""
-        means = {name: torch.from_numpy(tensor) for name, tensor in network.tensors().items()}
-        return cls(identity, torch.optim.AdamW(network.parameters()), means)
+        means = {name: tensor.detach().clone() for name, tensor in network.named_tensors()}
+        return cls(identity, torch.optim.AdamW(_groups(network)), means)
 
     def average(self, network: TrainableNetwork, decay: float) -> None:
         """Take the network's weights into the running means, whose memory grows with the steps up to `decay`."""
@@ -50,20 +52,36 @@ class TrainingState:
         for name, parameter in network.named_tensors():
             self.means[name].lerp_(parameter.detach(), weight if decay > 0 else 1.0)
 
-    def averaged(self) -> dict[str, NDArray[np.float32]]:
+    def averaged(self, network: TrainableNetwork) -> dict[str, NDArray[np.float32]]:
         """Return the running means as a checkpoint's tensors."""
-        return {name: tensor.numpy().copy() for name, tensor in self.means.items()}
+        return network.as_checkpoint(self.means)
+
+    def set_rates(self, learning_rate: float, weight_decay: float) -> None:
+        """Set the learning rate, and the decay of weights: learned ranges are drawn to no value."""
+        for group in self.optimizer.param_groups:
+            group.update(lr=learning_rate, weight_decay=weight_decay if group["decays"] else 0.0)
+
+
+def _groups(network: TrainableNetwork) -> list[dict[str, Any]]:
+    """Return the parameters of the optimiser, those that decay first."""
+    logs = set(map(log_name, network.learned))
+    found = []
+    for decays in (True, False):
+        chosen = [parameter for name, parameter in network.named_tensors() if (name not in logs) is decays]
+        found += [{"params": chosen, "decays": decays}] if chosen else []
+    return found
 
 
 def save_state(state: TrainingState, network: TrainableNetwork, path: Path) -> None:
     """Write the state in one step."""
-    tensors = {f"weight/{name}": tensor.detach().contiguous() for name, tensor in network.named_tensors()}
+    tensors: dict[str, Tensor] = {f"weight/{name}": tensor.detach() for name, tensor in network.named_tensors()}
     tensors |= {f"mean/{name}": tensor for name, tensor in state.means.items()}
     tensors |= {f"best/{name}": torch.from_numpy(tensor) for name, tensor in state.best_tensors.items()}
     for name, parameter in network.named_tensors():
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
     about = {key: getattr(state, key) for key in ("identity", "round", "step", "best", "best_round", "history")}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     content = save(tensors, {"format": FORMAT, "state": json.dumps(about)})
     write_atomically(path, in_fixed_order(content))
 
@@ -84,7 +102,7 @@ def load_state(path: Path, network: TrainableNetwork, identity: str) -> Training
             metadata = file.metadata() or {}
         tensors = load(content)
         about = json.loads(metadata["state"])
-        if about.pop("identity") != identity:
+        if not _same(about.pop("identity"), identity):
             raise InputError(f"{path.parent}: holds a training with another configuration; choose another --out")
         return _restore(TrainingState.fresh(network, identity), network, tensors, about)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -93,19 +111,26 @@ def load_state(path: Path, network: TrainableNetwork, identity: str) -> Training
         raise InputError(f"{path}: damaged training state ({str(error).splitlines()[0]})") from None
 
 
+def _same(stored: str, identity: str) -> bool:
+    one, other = json.loads(stored), json.loads(identity)
+    return bool(one["parents"] == other["parents"]) and same_training(one["config"], other["config"])
+
+
 def _restore(
     state: TrainingState, network: TrainableNetwork, tensors: dict[str, Tensor], about: dict[str, Any]
 ) -> TrainingState:
     state.round, state.step, state.best_round = (int(about[key]) for key in ("round", "step", "best_round"))
     state.best = None if about["best"] is None else float(about["best"])
     state.history = [dict(entry) for entry in about["history"]]
-    network.load(_numpy(tensors, "weight/"))
-    state.means = {name: tensors[f"mean/{name}"] for name in state.means}
+    network.restore({name: tensors[f"weight/{name}"] for name, _ in network.named_tensors()})
+    state.means = {name: tensors[f"mean/{name}"].to(mean.device) for name, mean in state.means.items()}
     state.best_tensors = _numpy(tensors, "best/")
     for name, parameter in network.named_tensors():
         moments = {key.rsplit("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"adam/{name}/")}
-        if moments:
-            state.optimizer.state[parameter] = moments
+        if moments:  # the optimiser counts its steps on the processor
+            where = parameter.device
+            kept = {key: value if key == "step" else value.to(where) for key, value in moments.items()}
+            state.optimizer.state[parameter] = kept
     return state
 
 

@@ -174,7 +174,7 @@ def test_large_arrays_do_not_go_into_csv(tmp_path, monkeypatch):
 
 def test_names_of_arrays_are_checked():
     with pytest.raises(InputError, match="the name of an array is a letter"):
-        weight_table({"a.b": WEIGHTS["lstm"]}, CONFIG, DEVICE)
+        weight_table({"a/b": WEIGHTS["lstm"]}, CONFIG, DEVICE)
 
 
 OTHERS = {

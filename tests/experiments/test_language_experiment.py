@@ -120,7 +120,7 @@ def test_a_language_model_is_trained_and_run(text, write, command, tmp_path):
 
 def test_the_shipped_language_model_reads_the_embedded_text(command, tmp_path):
     out = tmp_path / "out"
-    code, shown, err = command("run", "char_lm", "--set", "chips=2", "--set", "task.symbols=4000", "--out", out)
+    code, _, err = command("run", "char_lm", "--set", "chips=2", "--set", "task.symbols=4000", "--out", out)
     assert (code, err) == (0, "")
     point = json.loads((out / "summary.json").read_text())["points"][0]
     # Uniform guesses take log2(50) = 5.6 bits; the noisy chips stay close to floating point.

@@ -101,3 +101,27 @@ def test_faulty_training_files_are_one_sentence(training, write, command, tmp_pa
     assert err.count("\n") == 1
     assert fragment in err
     assert not (tmp_path / "out").exists()
+
+
+def test_cuda_that_is_not_there_is_one_sentence(training, write, command, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch", reason="needs memramp[train]")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    code, _, err = command("train", write(training), "--out", tmp_path / "out", "--set", "training.device=cuda")
+    said = "training.device: 'cuda' is asked for, but PyTorch finds no CUDA device here; take 'cpu'"
+    assert (code, err) == (2, f"error: {said}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_diverges_is_one_sentence_and_keeps_its_best(write, command, tmp_path):
+    pytest.importorskip("torch", reason="needs memramp[train]")
+    settings = {
+        "epochs": 40, "evaluate_every": 1, "warmup_steps": 1000, "learning_rate": 1, "gradient_clip": 1e30,
+        "schedule": "constant", "batch": 64,
+    }  # fmt: skip
+    file = write(TRAINING | {"task": {"kind": "demo_keywords"}, "model": {"hidden": 32}, "training": settings})
+    code, _, err = command("train", file, "--out", tmp_path / "out")
+    assert code == 2
+    assert err.startswith("error: training: the loss has risen to ")
+    assert err.count("\n") == 1
+    kept = load_checkpoint(str(tmp_path / "out" / "checkpoint.safetensors"))
+    assert kept.metrics["selection_accuracy"] > 50.0

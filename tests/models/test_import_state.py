@@ -186,7 +186,7 @@ def test_symbols_have_no_normalisation(refused):
 
 def test_a_network_too_large_for_a_checkpoint_is_told(refused):
     tensors = {"rnn.weight_ih_l0": draw(1, 70_000), "rnn.weight_hh_l0": draw(1, 1)}
-    match = "'layers.0.rnn.inputs': input should be less than or equal to 65536, found 70000"
+    match = "'layers.0.inputs': input should be less than or equal to 65536, found 70000"
     refused(tensors | linear("fc", 2, 1), match)
 
 

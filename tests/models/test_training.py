@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
 from memramp.devices.iv import LinearCurve  # noqa: E402
 from memramp.errors import InputError  # noqa: E402
-from memramp.models import torch_draw  # noqa: E402
+from memramp.models import torch_gate  # noqa: E402
 from memramp.models.analog_network import accuracy, program_network  # noqa: E402
 from memramp.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from memramp.models.keyword_set import KeywordSet  # noqa: E402
@@ -210,7 +210,7 @@ def test_read_noise_of_the_training_graph_has_the_simulators_mean_and_variance(h
         values.zero_()
 
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(torch_draw.GateDraw, "fill", watch)
+        patch.setattr(torch_gate.GateDraw, "fill", watch)
         network_of(checkpoint)(torch.from_numpy(x), draw, 0.0, torch.Generator().manual_seed(1))
     array = program_network(checkpoint, hardware, streams).layer.array
     rows = np.concatenate([x[:, 0], np.zeros((n, 8), np.float32)], axis=1)
