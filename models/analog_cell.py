@@ -251,7 +251,7 @@ class AnalogCell:
         x, powers = coded.x, coded.powers
         if not bias:
             x, powers = x[:, :-1], None if powers is None else (powers[0][:, :-1], powers[1][:, :-1])
-        key = self.streams.key(_STREAMS.get(name, name), "read")
+        key = self._key(_STREAMS.get(name, name))
         return self.arrays[name].multiply(x, key, first_sample=at.sample, step=at.step, powers=powers)
 
     def _converted(self, pre: Floats, gates: tuple[str, ...], at: At) -> dict[str, Floats]:
@@ -282,14 +282,14 @@ class AnalogCell:
             return exact(pre) if exact else get_function(group.function)(pre).astype(np.float32)
         converter = self.converters[group.name]
         codes = converter.convert(
-            pre, self.streams.key(group.name, "read"), at.sample, at.step, purpose=purpose, first_column=column
+            pre, self._key(group.name), at.sample, at.step, purpose=purpose, first_column=column
         )
         return converter.decode(codes)
 
     def _linear(self, name: str, sums: Floats, at: At) -> Floats:
         converter = self.converters[name]
         at.record({name: sums}, {})
-        return converter.decode(converter.convert(sums, self.streams.key(name, "read"), at.sample, at.step))
+        return converter.decode(converter.convert(sums, self._key(name), at.sample, at.step))
 
     def _projected(self, m: Floats, at: At) -> Floats:
         if self._projection is None:
@@ -303,9 +303,17 @@ class AnalogCell:
         return None if self.weights.projection is None else DigitalMatrix(self.weights.projection)
 
     def _keys(self) -> tuple[np.uint64, np.uint64, np.uint64]:
-        converters = (self.streams.key(self._group(gate).name, "read") for gate in ("i", "g"))
-        array, sigmoid_key, tanh_key = self.streams.key("lstm", "read"), *converters
-        return array, sigmoid_key, tanh_key
+        return self._key("lstm"), self._key(self._group("i").name), self._key(self._group("g").name)
+
+    def _key(self, name: str) -> np.uint64:
+        """Return the key of what is read under a name; deriving one anew at every step would cost a tenth of it."""
+        if name not in self._keys_by_name:
+            self._keys_by_name[name] = self.streams.key(name, "read")
+        return self._keys_by_name[name]
+
+    @cached_property
+    def _keys_by_name(self) -> dict[str, np.uint64]:
+        return {}
 
 
 _STREAMS = {"gates": "lstm"}
