@@ -3,7 +3,7 @@
 PyTorch makes sums in another order than the simulator, which differs by some 1e-7 and so carries a value across a
 threshold once in a while. In exact mode, products are made by the simulator's kernels, in its order of sums, and
 elementary functions are `memramp.elementary`'s: every code is the simulator's, bit for bit. Gradients are those of the
-usual graph. It works on the processor only, is several times slower, and is meant for checks.
+usual graph. It works on the processor only, and is meant for checks.
 """
 
 from collections.abc import Callable

@@ -25,7 +25,7 @@ GUESSING = np.log2(16)
 def text(tmp_path_factory):
     words, chosen = "the cat sat on a mat and then ran off to find more food", random.Random(0)
     path = tmp_path_factory.mktemp("text") / "cats.txt"
-    path.write_text(" ".join(chosen.choice(words.split()) for _ in range(1000)))
+    path.write_text(" ".join(chosen.choice(words.split()) for _ in range(600)))
     return path
 
 

@@ -128,7 +128,7 @@ def case(name, kind):
 @pytest.mark.parametrize("kind", HARDWARE)
 def test_every_code_of_the_exact_graph_is_the_simulators(name, kind, monkeypatch):
     checkpoint, hardware = case(name, kind)
-    x, streams = np.tanh(random_features(33)), Streams(3)
+    x, streams = np.tanh(random_features(17)), Streams(3)
     draw = draw_hardware(checkpoint, hardware, streams, exact=True)
     graph, scores = of_the_graph(checkpoint, draw, x, monkeypatch)
     simulator, expected = of_the_simulator(program_network(checkpoint, hardware, streams), x, monkeypatch)
@@ -167,7 +167,7 @@ def flips(checkpoint, simulator, graph, samples):
 @pytest.mark.parametrize("kind", ["fine", "noisy, driven in steps"])
 def test_codes_of_the_usual_graph_differ_next_to_thresholds_alone(name, kind, monkeypatch):
     checkpoint, hardware = case(name, kind)
-    x, streams = np.tanh(random_features(200)), Streams(3)
+    x, streams = np.tanh(random_features(100)), Streams(3)
     graph, scores = of_the_graph(checkpoint, draw_hardware(checkpoint, hardware, streams), x, monkeypatch)
     simulator, expected = of_the_simulator(program_network(checkpoint, hardware, streams), x, monkeypatch)
     distances = flips(checkpoint, simulator, graph, len(x))
