@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer-python", action="append", default=[], metavar="PATH",
                         help="another interpreter to look for peers in; may be repeated")  # fmt: skip
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="take results from FILE, run nothing")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="put the measured cases among the results in FILE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw the results")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="write the page of results")
@@ -58,8 +59,17 @@ def _run(asked: argparse.Namespace) -> int:
         _check_pythons(asked.peer_python)
         results = measure(cases, _threads(asked.threads), pythons, quick=asked.quick, note=_note)
     print("\n".join(terminal(results)))
-    _write(asked, results)
+    _write(asked, results if asked.into is None else _among(load_results(asked.into), results))
     return 0
+
+
+def _among(earlier: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """Return earlier results with these cases in place of their old ones; each says when it was measured."""
+    if results["quick"] or results["machine"]["processor"] != earlier["machine"]["processor"]:
+        raise InputError("--into: takes whole measurements of the same processor only")
+    fresh = {case["name"]: case | {"date": results["date"]} for case in results["cases"]}
+    known = {case["name"]: case for case in earlier["cases"]} | fresh
+    return earlier | {"cases": [known[case.name] for case in CASES if case.name in known]}
 
 
 def _write(asked: argparse.Namespace, results: dict[str, Any]) -> None:

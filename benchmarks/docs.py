@@ -36,7 +36,10 @@ def _case(results: Results, name: str) -> str:
     for case in results["cases"]:
         if case["name"] == name:
             told = ["", *(f"- {line}" for line in values_text(case))]
-            lines = [f"**{case['title']}**", "", *_table([HEAD, *case_rows(case)]), *told]
+            apart = case.get("date", results["date"])
+            told_when = f"Measured by itself on {apart[:10]}, after the other cases."
+            when = [] if apart == results["date"] else ["", told_when]
+            lines = [f"**{case['title']}**", *when, "", *_table([HEAD, *case_rows(case)]), *told]
             return "\n".join(lines).rstrip()
     return f"*{name}: not measured in this run.*"
 

@@ -231,3 +231,17 @@ def test_a_rival_is_taken_with_the_threads_that_suit_it():
 def test_the_page_is_made_of_the_results_beside_it():
     docs = TEMPLATE.parents[1] / "docs"
     assert page(load_results(docs / "performance.json")) == (docs / "performance.md").read_text()
+
+
+def test_a_case_measured_later_takes_its_place_and_says_when(results, tmp_path, capsys):
+    earlier = json.loads((TEMPLATE.parents[1] / "docs" / "performance.json").read_text())
+    fresh = {"quick": False, "date": "2031-01-02T03:04:05+00:00", "machine": earlier["machine"]}
+    case = next(case for case in earlier["cases"] if case["name"] == "programming")
+    found = command._among(earlier, fresh | {"cases": [{**case, "title": "anew"}]})
+    assert [each["name"] for each in found["cases"]] == [each["name"] for each in earlier["cases"]]
+    text = page(found)
+    assert "**anew**\n\nMeasured by itself on 2031-01-02" in text
+    quick = ["--case", "programming", "--quick", "--threads", "1"]
+    assert command.main([*quick, "--into", str(results), "--json", str(tmp_path / "x")]) == 2
+    assert "--into: takes whole measurements" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
