@@ -85,7 +85,8 @@ def test_links_and_files_of_a_document_exist(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_checkpoints_and_presets_of_a_document_exist(document):
     text = document.read_text()
-    for name in re.findall(r"\b((?:demo_keywords|speech_commands|python_topics)_(?:float|\w+_\dbit(?:_taught)?))\b", text):
+    families, kinds = "demo_keywords|speech_commands|python_topics", r"float|(?:\w+_)?\dbit(?:_taught)?"
+    for name in re.findall(rf"\b((?:{families})_(?:{kinds}))\b", text):
         assert name in shipped_checkpoints(), name
     for name in re.findall(r"\byang2025_\w+\b", text):
         assert name in preset_names(), name
