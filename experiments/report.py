@@ -19,6 +19,7 @@ from memramp.experiments.results import PointSummary, Row, best, confusions, ove
 from memramp.experiments.runner import Reporter, RunResult
 from memramp.models.checkpoint import Checkpoint
 from memramp.models.hardware import HardwareConfig
+from memramp.models.network_arrays import network_arrays
 from memramp.models.spec import RecurrentSpec
 from memramp.peripherals.wording import calibration_label
 
@@ -278,8 +279,10 @@ def noise_text(block: dict[str, Any]) -> str:
 
 
 def joined_in_digital(part: PreparedPoint) -> bool:
-    """Return whether the gates' sums are joined in digital, so that their ramps are not used."""
-    return tiling_of(part.checkpoint.lstm.stacked().shape, part.hardware.crossbar).join == "digital"
+    """Return whether sums of any gates are joined in digital, so that their ramps are not used."""
+    config = part.hardware.crossbar
+    shapes = (matrix.shape for _, matrix in network_arrays(part.checkpoint, part.hardware))
+    return any(tiling_of((rows, cols), config).join == "digital" for rows, cols in shapes)
 
 
 def _converter(part: PreparedPoint) -> str:

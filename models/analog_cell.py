@@ -117,7 +117,9 @@ class AnalogCell:
         layer, groups = self.layer, self.groups
         plain = layer.kind == "lstm" and layer.projection is None and self.units == (1.0, 1.0)
         usual = tuple(group.gates for group in groups) in _COMPILED and all(group.activation for group in groups)
-        return plain and usual and self.hardware.state.range is None
+        # Sums that are joined in digital go through the compiled functions, which are sigmoid and tanh alone.
+        known = self.array.partial is None or [group.function for group in groups] == ["sigmoid", "tanh"]
+        return plain and usual and known and self.hardware.state.range is None
 
     def zeros(self, n: int) -> AnalogState:
         """Return the initial state of `n` samples."""
@@ -278,6 +280,8 @@ class AnalogCell:
 
     def _values(self, group: ConverterGroup, pre: Floats, at: At, purpose: int, column: int) -> Floats:
         if group.activation is None or self.array.partial is not None:  # a sum that is joined in digital
+            if self.array.partial is None:  # else the array itself is in its environment
+                pre = pre * np.float32(self.hardware.weights_factor)
             exact = _EXACT.get(group.function)
             return exact(pre) if exact else get_function(group.function)(pre).astype(np.float32)
         converter = self.converters[group.name]

@@ -124,6 +124,8 @@ def program_network(checkpoint: Checkpoint, hardware: HardwareConfig, streams: S
     network = checkpoint.network
     if fault := check_gates(hardware.gates, {layer.kind for layer in network.recurrent}):
         raise InputError(f"gates: {fault}")
+    if "c" in hardware.gates and hardware.tanh_c == "digital":
+        raise InputError("gates.c is the converter of tanh of the cell state, but tanh_c is 'digital'; take 'nladc'")
     cells = {
         name: program_cell(checkpoint, layer, name, hardware, direction_streams(streams, network, name))
         for layer, name in network.directions()
@@ -150,6 +152,11 @@ def program_cell(
     converters = {
         group.name: program_converter(group, layer, hardware, streams, arrays) for group in groups if group.activation
     }
+    if any(part in arrays for part in _LINEAR) and hardware.circuit != hardware.circuit.ideal():
+        raise InputError(
+            "circuit: errors of comparators, integrators and clocks are those of ramp converters; the linear ADCs of "
+            "analog projections and of GRUs whose reset gate acts after the product have none, so they cannot be mixed"
+        )
     linear = {part: _linear_converter(array, hardware) for part, array in arrays.items() if part in _LINEAR}
     return AnalogCell(layer, weights, arrays, groups, converters | linear, units, hardware, streams)
 
@@ -186,7 +193,7 @@ def program_readout(
     Only the largest output counts, so the weights are scaled to fill the window: nothing is clipped.
     """
     scaled, factor = readout_weights(weights, hardware)
-    return _program_weights("dense", scaled, hardware, streams), factor
+    return _program_weights("dense", scaled, hardware, streams, fixed=True), factor
 
 
 def _program_weights(

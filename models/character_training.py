@@ -136,13 +136,18 @@ class CharacterTraining:
         if hardware is None:
             return bits_per_character(network, symbols, None)
         draws = (draw_hardware(checkpoint, hardware, streams) for streams in chips.values())
-        return float(np.mean([bits_per_character(network, symbols, draw) for draw in draws]))
+        seeds = (int(streams.key("read")) >> 1 for streams in chips.values())
+        scores = (bits_per_character(network, symbols, *each) for each in zip(draws, seeds, strict=True))
+        return float(np.mean(list(scores)))
 
 
 def bits_per_character(
-    network: TrainableNetwork, symbols: NDArray[np.integer], draw: HardwareDraw | None
+    network: TrainableNetwork, symbols: NDArray[np.integer], draw: HardwareDraw | None, seed: int = 0
 ) -> float:
-    """Return the bits per character of the training graph, the text cut into streams from zero states."""
+    """Return the bits per character of the training graph, the text cut into streams from zero states.
+
+    `seed` is that of the read noise.
+    """
     streams = min(_EVALUATED_TOGETHER, max(1, (len(symbols) - 1) // 2))
     length = (len(symbols) - 1) // streams
     lines = np.stack([symbols[k * length : (k + 1) * length + 1] for k in range(streams)]).astype(np.int64)
@@ -150,7 +155,7 @@ def bits_per_character(
     text, total = torch.from_numpy(lines).to(device), 0.0
     draw = None if draw is None else draw.to(device)
     states: States = {}
-    generator = torch.Generator(device).manual_seed(0)  # of read noise
+    generator = torch.Generator(device).manual_seed(seed)
     with torch.no_grad():
         for start in range(0, length, _EVALUATED_STEPS):
             part = text[:, start : start + _EVALUATED_STEPS + 1]

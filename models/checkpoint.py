@@ -55,6 +55,7 @@ MAX_BYTES = 1_000_000_000
 
 NORMALISATION = ("features.mean", "features.scale")
 _SCALARS = ("range_x", "range_h", "clip")
+_LEAST_SCALAR = 1e-6  # as of ranges in a configuration
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -353,5 +354,8 @@ def _check_tensors(tensors: dict[str, NDArray[Any]], spec: NetworkSpec, where: s
             raise InputError(f"{where}: '{name}' must hold finite float32 numbers")
         if name in optional and name != "features.mean" and (tensor <= 0).any():
             raise InputError(f"{where}: '{name}' must be positive")
+        if shape == () and not _LEAST_SCALAR <= float(tensor) <= 1.0 / _LEAST_SCALAR:
+            allowed = f"{_LEAST_SCALAR:g}..{1.0 / _LEAST_SCALAR:g}"
+            raise InputError(f"{where}: '{name}' must lie in {allowed}, found {float(tensor):g}")
     if len(tensors.keys() & set(NORMALISATION)) == 1:
         raise InputError(f"{where}: 'features.mean' and 'features.scale' belong together, found one of them")

@@ -65,6 +65,12 @@ class FastCell:
     def _projection(self) -> DigitalMatrix | None:
         return None if self.weights.projection is None else DigitalMatrix(self.weights.projection)
 
+    @cached_property
+    def _halves(self) -> tuple[DigitalMatrix, DigitalMatrix]:
+        """Those of a GRU's gates and of its candidate."""
+        cut = 2 * self.layer.hidden
+        return DigitalMatrix(self.weights.weight_h[:, :cut]), DigitalMatrix(self.weights.weight_h[:, cut:])
+
     def _lstm(self, from_x: Floats, state: AnalogState) -> Floats:
         i, f, g, o = np.split(from_x + self._inner(state.h), 4, axis=1)
         state.c = sigmoid(f) * state.c + sigmoid(i) * tanh(g)
@@ -74,9 +80,8 @@ class FastCell:
     def _gru(self, from_x: Floats, state: AnalogState) -> Floats:
         cut, h = 2 * self.layer.hidden, state.h
         if self.layer.reset == "before":
-            inner = self._inner(h)[:, :cut]
-            r, z = np.split(sigmoid(from_x[:, :cut] + inner), 2, axis=1)
-            n = tanh(from_x[:, cut:] + self._inner(r * h)[:, cut:])
+            r, z = np.split(sigmoid(from_x[:, :cut] + self._halves[0](h)), 2, axis=1)
+            n = tanh(from_x[:, cut:] + self._halves[1](r * h))
         else:
             inner = self._inner(h)
             r, z = np.split(sigmoid(from_x[:, :cut] + inner[:, :cut]), 2, axis=1)

@@ -1,6 +1,10 @@
 """Labelled sequences of one's own, as the task of an experiment: a ``.npz`` file."""
 
+import lzma
+import struct
+import tokenize
 import zipfile
+import zlib
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -36,7 +40,7 @@ def load_features(task: FeatureTask, classes: tuple[str, ...]) -> KeywordSet:
     InputError
         The file is missing, no such file, or its arrays do not fit each other or the classes.
     """
-    path = task.file.expanduser()
+    path = task.file
     content = read_limited(path, MAX_BYTES)
     arrays = _arrays(content, path)
     features, labels = arrays["features"], arrays["labels"]
@@ -44,29 +48,45 @@ def load_features(task: FeatureTask, classes: tuple[str, ...]) -> KeywordSet:
         raise _wrong(path, "features", "floating-point numbers [n, steps, inputs]", features)
     if labels.shape != features.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise _wrong(path, "labels", f"whole numbers [{len(features)}], one for each sequence", labels)
+    with np.errstate(over="ignore"):
+        features = features.astype(np.float32)
     if not np.isfinite(features).all():
-        raise InputError(f"{path}: 'features' must be finite numbers")
+        raise InputError(f"{path}: 'features' must be finite numbers of float32")
     if labels.min() < 0 or labels.max() >= len(classes):
         found = f"{labels.min()}..{labels.max()}"
         raise InputError(f"{path}: 'labels' must lie in 0..{len(classes) - 1}, the network's classes, found {found}")
     about = f"{path.name}, {len(labels)} sequences of {features.shape[1]} steps"
     digest = sha256(content).hexdigest()
-    return KeywordSet(features.astype(np.float32), labels.astype(np.int64), classes, about, digest)
+    return KeywordSet(features, labels.astype(np.int64), classes, about, digest)
 
 
 def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            held = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            for name in ("features", "labels"):
-                if name not in held:
-                    raise InputError(f"{path}: holds no array '{name}', only {', '.join(sorted(held)) or 'nothing'}")
-            if sum(held[name].file_size for name in ("features", "labels")) > MAX_BYTES:
-                raise InputError(f"{path}: too large when it is unpacked (more than {MAX_BYTES} bytes)")
-            return {name: _read(archive, held[name]) for name in ("features", "labels")}
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError, RuntimeError, MemoryError) as error:
+            return {name: _read(archive, info) for name, info in _members(archive, path).items()}
+    except InputError:
+        raise
+    except _DAMAGED as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: no .npz file of plain arrays ({reason})") from None
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
+    held = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    for name in _NAMES:
+        if name not in held:
+            raise InputError(f"{path}: holds no array '{name}', only {', '.join(sorted(held)) or 'nothing'}")
+    if sum(held[name].file_size for name in _NAMES) > MAX_BYTES:
+        raise InputError(f"{path}: too large when it is unpacked (more than {MAX_BYTES} bytes)")
+    return {name: held[name] for name in _NAMES}
+
+
+_NAMES = ("features", "labels")
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError, TypeError, NotImplementedError,
+    OSError, ValueError, EOFError, RuntimeError, MemoryError, OverflowError, struct.error,
+)  # fmt: skip
+"""What damaged files have led to."""
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:

@@ -129,17 +129,18 @@ def converter_groups(
     InputError
         A departure does not go with the rest.
     """
-    found: dict[tuple[str, ActivationConfig | None], list[str]] = {}
+    found: dict[tuple[str, ActivationConfig | None, bool], list[str]] = {}
     for gate in converted_gates(layer, tanh_c):
         own = gates.get(gate, GateConfig())  # type: ignore[call-overload]
         config = None if own.kind == "digital" else own.activation(activation, gate)
-        found.setdefault((own.function or function_of(layer, gate), config), []).append(gate)
-    return tuple(
-        ConverterGroup(
-            function if config == activation else f"{function}_{''.join(of_group)}", function, config, tuple(of_group)
-        )
-        for (function, config), of_group in found.items()
-    )
+        # A GRU's candidate is a read of its own, of an array of its own: it has a converter of its own.
+        found.setdefault((own.function or function_of(layer, gate), config, gate == "n"), []).append(gate)
+    groups: list[ConverterGroup] = []
+    for (function, config, _), of_group in found.items():
+        usual = config == activation and function not in [group.name for group in groups]
+        name = function if usual else f"{function}_{''.join(of_group)}"
+        groups.append(ConverterGroup(name, function, config, tuple(of_group)))
+    return tuple(groups)
 
 
 def network_groups(

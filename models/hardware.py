@@ -46,7 +46,7 @@ class HardwareConfig(StrictModel):
     """Drivers of features and hidden states, which both lie in -1..1."""
 
     activation: ActivationConfig = ActivationConfig()
-    """Converters of the four gates: sigmoid for i, f, o and tanh for g."""
+    """Converters of the gates, each with its function; see `gates` for departures of single ones."""
 
     circuit: CircuitConfig = CircuitConfig()
     """Integrators, comparators and clock of the gates' converters; ideal by default."""
@@ -76,7 +76,7 @@ class HardwareConfig(StrictModel):
     """Measured devices in place of programmed ones, see `memramp.models.measured_network`."""
 
     faults: InstanceOf[ArrayFaults] | None = Field(default=None, exclude=True)
-    """Devices of weights that are known to be stuck, of the arrays ``lstm`` and ``dense``."""
+    """Devices of weights that are known to be stuck, by array, see `memramp.models.network_arrays`."""
 
     designed_for: Device | None = Field(default=None, exclude=True)
     """Devices that the ramps were designed for, where they are others than `devices_of_ramp`."""

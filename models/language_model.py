@@ -188,7 +188,7 @@ def _lines(symbols: Symbols, streams: int, warm_up: int) -> _Lines:
     bounds = list(_bounds(told, streams))
     before = [min(warm_up, start) for start, _ in bounds]
     length = max(stop - start + lead for (start, stop), lead in zip(bounds, before, strict=True))
-    # Streams end together, so that a shorter one begins a little earlier or, at the text's beginning, is padded.
+    # Streams begin together; shorter ones are padded at their end, where nothing is counted.
     shape = (streams, length)
     inputs, targets, counts = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
     for n, ((start, stop), lead) in enumerate(zip(bounds, before, strict=True)):

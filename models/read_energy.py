@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from memramp.errors import InputError
 from memramp.models.analog_cell import AnalogCell
 from memramp.models.analog_network import ProgrammedNetwork
-from memramp.models.spec import GATES
 from memramp.peripherals import code_inputs
 
 CONVERSION_5BIT = 42.82e-12 / 128
@@ -101,7 +100,7 @@ def _conversions(cell: AnalogCell, steps: int) -> tuple[int, int]:
     count = clocks = 0
     for group in cell.groups:
         if group.activation is not None and group.activation.kind == "nladc":
-            columns = cell.hidden * sum(gate in (*GATES[cell.layer.kind], "c") for gate in group.gates) * steps
+            columns = cell.hidden * len(group.gates) * steps
             count += columns
             clocks += columns * 2**group.activation.bits
     return count, clocks

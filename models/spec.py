@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from memramp.config import StrictModel
+from memramp.peripherals.functions import FUNCTIONS
 
 Size = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -118,6 +119,12 @@ class DenseSpec(StrictModel):
 LayerSpec = Annotated[EmbeddingSpec | RecurrentSpec | DenseSpec, Field(discriminator="kind")]
 
 
+def _is_reserved(name: str) -> bool:
+    """Return whether a name is that of the read-out, of a part of a layer, or of a converter: these have streams."""
+    own = ("dense", "embedding", "gates", "candidate", "candidate_x", "candidate_h", "projection", *FUNCTIONS)
+    return any(name == known or name.startswith(f"{known}_") for known in own)
+
+
 class NetworkSpec(StrictModel):
     """Layers in the order of the data: perhaps an embedding, recurrent layers, dense layer."""
 
@@ -130,6 +137,8 @@ class NetworkSpec(StrictModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [layer.name for layer in self.layers]
+        if taken := [layer.name for layer in self.layers if layer.kind in GATES and _is_reserved(layer.name)]:
+            raise ValueError(f"a recurrent layer cannot be called '{taken[0]}', which names something else on a chip")
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two layers have the name '{twice[0]}'")
         kinds = [layer.kind for layer in self.layers]

@@ -141,8 +141,8 @@ class HardwareDraw:
     ----------
     cells : dict of str to CellDraw
         The recurrent layers, by direction.
-    dense : Tensor or None
-        Realised weights of the read-out with the bias row last, [inputs + 1, classes]; None where it is digital.
+    dense : ArrayDraw or None
+        The read-out, [inputs + 1, classes]; None where it is digital.
     input_levels, input_range : int, float
         Inputs of each polarity that drivers know (0: any), and the largest one.
     register : StateConfig
@@ -150,7 +150,7 @@ class HardwareDraw:
     """
 
     cells: dict[str, CellDraw]
-    dense: Tensor | None
+    dense: ArrayDraw | None
     input_levels: int
     input_range: float
     register: StateConfig

@@ -49,6 +49,7 @@ def drawn_rules(
         low_precision,
         _read_noise(x, cell.arrays["gates"], generator),
         _analog_projection(cell, generator),
+        draw.register.range,
         exact,
         workspace,
     )

@@ -67,6 +67,9 @@ class SequenceRules:
     project: Callable[[Tensor, Tensor], None] | None = None
     """``project(h, rows)`` makes of projected states what an array for the projection does; None: they are digital."""
 
+    register: float | None = None
+    """Largest cell state that its register keeps; beyond it, no gradient passes. None: without a limit."""
+
     exact: ExactLstm | None = None
     """The simulator's arithmetic in the forward pass; None: PyTorch's."""
 
@@ -104,6 +107,12 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return a.to(b.dtype) @ b
 
 
+def _mark_within(rules: SequenceRules, c: Tensor, within: Tensor, t: int) -> None:
+    """Note which cell states their register keeps as they are."""
+    if rules.register is not None:
+        within[t] = c.abs() <= rules.register
+
+
 class LstmSequence(torch.autograd.Function):
     """``(x, h, c, weight_x, weight_h, bias, projection, unit, gain) -> (states, h, c)``.
 
@@ -138,6 +147,7 @@ class LstmSequence(torch.autograd.Function):
         outer = None if projection is None else projection.bfloat16() if low else projection
         noises = empty("noises", x, *slopes.shape) if rules.noise is not None and gain is not None else None
         state_slopes: Tensor | None = None
+        within = empty("within", x, *tanhs.shape)
         cells[0], first = c, h
         for t in range(steps):
             rows[t] = h if rules.driver is None else rules.driver(h, unit)
@@ -157,6 +167,7 @@ class LstmSequence(torch.autograd.Function):
                 torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
             else:
                 cells[t + 1] = mixed(f, cells[t], i, g)
+            _mark_within(rules, cells[t + 1], within, t)
             slope = rules.activation.state(cells[t + 1], t, tanhs[t])
             if slope is not None:
                 state_slopes = empty("state_slopes", x, *tanhs.shape) if state_slopes is None else state_slopes
@@ -169,7 +180,7 @@ class LstmSequence(torch.autograd.Function):
                 h.copy_(_product(m, outer) if exact is None or exact.projection is None else exact.projection(m))
                 if rules.project is not None:
                     rules.project(h, m)
-        ctx.rules, ctx.first, ctx.noises, ctx.state_slopes = rules, first, noises, state_slopes
+        ctx.rules, ctx.first, ctx.noises, ctx.state_slopes, ctx.within = rules, first, noises, state_slopes, within
         ctx.save_for_backward(x, weight_x, weight_h, projection, unit, slopes, gates, cells, tanhs, states, rows)
         return states, states[-1].clone(), cells[-1].clone()
 
@@ -191,6 +202,8 @@ class LstmSequence(torch.autograd.Function):
                 dh = _product(dh, outer).to(dc.dtype)
             i, f, g, o = gates[t].chunk(4, dim=1)
             dc = torch.addcmul(dc, dh * o, _state_slope(ctx, cells, t))
+            if rules.register is not None:
+                dc = dc * ctx.within[t]
             parts = d_pre[t].chunk(4, dim=1)
             torch.mul(dc, g, out=parts[0])
             torch.mul(dc, cells[t], out=parts[1])

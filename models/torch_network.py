@@ -161,14 +161,15 @@ class TrainableNetwork(nn.Module):
         if dropout > 0:
             keep = torch.rand(state.shape, generator=generator, device=state.device) >= dropout
             state = state * keep / (1 - dropout)
-        return self._scores(state, draw), ends
+        return self._scores(state, draw, generator), ends
 
-    def _scores(self, state: Tensor, draw: HardwareDraw | None) -> Tensor:
+    def _scores(self, state: Tensor, draw: HardwareDraw | None, generator: torch.Generator | None) -> Tensor:
         name = self.spec.dense.name
         if draw is None or draw.dense is None:
             return state @ self.tensor(f"{name}.weight") + self.tensor(f"{name}.bias")
-        dense = written(self.stacked_dense(), draw.dense)
-        return quantise(state, draw.input_range, draw.input_levels) @ dense[:-1] + dense[-1]
+        dense = written(self.stacked_dense(), draw.dense.weights)
+        rows = quantise(state, draw.input_range, draw.input_levels)
+        return rows @ dense[:-1] + dense[-1] + draw.dense.noise(rows, generator)
 
     def _cell(
         self,

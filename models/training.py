@@ -238,7 +238,12 @@ class Trainer:
             **self.parents,
         }
         if self.hardware is not None:
-            weights = clipped(weights, self.task.spec, self.hardware.crossbar.w_clip)
+            weights = clipped(
+                weights,
+                self.task.spec,
+                self.hardware.crossbar.w_clip,
+                projected=self.hardware.projection == "analog",
+            )
         if self.config.training.store == "bytes":
             weights = compacted(weights)
         # Where files lie on this machine is nobody's business: a checkpoint travels.
@@ -251,11 +256,12 @@ class Trainer:
 
 
 def clipped(
-    tensors: Mapping[str, NDArray[np.float32]], spec: NetworkSpec, w_clip: float
+    tensors: Mapping[str, NDArray[np.float32]], spec: NetworkSpec, w_clip: float, *, projected: bool = False
 ) -> dict[str, NDArray[np.float32]]:
     """Return a checkpoint's tensors with those weights clipped that the mapping clips: they mean the same without it.
 
-    Rows are written multiplied by what a full pulse stands for, so that is in the limit.
+    Rows are written multiplied by what a full pulse stands for, so that is in the limit; `projected` where projections
+    are written into arrays, too.
     """
     found = dict(tensors)
     for layer, name in spec.directions():
@@ -263,10 +269,13 @@ def clipped(
             float(tensors.get(f"{layer.name}.{key}", np.float32(default)))
             for key, default in (("clip", w_clip), ("range_x", 1.0), ("range_h", 1.0))
         )
-        limits = {"weight_x": clip / units[0], "weight_h": clip / units[1], "bias": clip}
+        limits = {"weight_x": clip / units[0], "weight_h": clip / units[1], "bias": clip, "bias_h": clip}
+        if projected:
+            limits["projection"] = clip
         for part, limit in limits.items():
-            most = np.float32(limit)
-            found[f"{name}.{part}"] = np.clip(tensors[f"{name}.{part}"], -most, most)
+            if (tensor := tensors.get(f"{name}.{part}")) is not None:
+                most = np.float32(limit)
+                found[f"{name}.{part}"] = np.clip(tensor, -most, most)
     return found
 
 

@@ -68,7 +68,7 @@ def draw_hardware(
     readout = None
     if hardware.readout == "analog":
         programmed, scale = program_readout(checkpoint.dense, hardware, streams)
-        readout = torch.from_numpy(programmed.w_eff / np.float32(scale))
+        readout = _array_draw(programmed, hardware, scale)
     return HardwareDraw(cells, readout, hardware.input.levels, hardware.input.range, hardware.state)
 
 
@@ -149,11 +149,13 @@ def noise_of_sums(array: ProgrammedArray) -> float:
     return float(np.sqrt(of_rows[:-1].sum() * _MEAN_SQUARE + of_rows[-1]))
 
 
-def _array_draw(array: ProgrammedArray, hardware: HardwareConfig) -> ArrayDraw:
+def _array_draw(array: ProgrammedArray, hardware: HardwareConfig, factor: float = 1.0) -> ArrayDraw:
+    """Return the draw of an array; `factor` is what its weights were multiplied with."""
+    own = np.float32(factor)
     return ArrayDraw(
-        weights=torch.from_numpy(array.w_eff),
-        read_var=_variance(array.held_variance),
-        read_white=_variance(array.white_variance),
+        weights=torch.from_numpy(array.w_eff / own),
+        read_var=_variance(array.held_variance / own**2),
+        read_white=_variance(array.white_variance / own**2),
         powers=powers_of(hardware.coding),
     )
 
@@ -176,6 +178,8 @@ def _gate_draw(
     cell: AnalogCell, group: ConverterGroup, columns: slice, purpose: str, first: int, width: int, blur: Blur | None
 ) -> GateDraw:
     if group.activation is None:
+        if cell.hardware.weights_factor != 1.0:
+            raise InputError("training knows no digital gates in an environment that changes the weights' currents")
         return GateDraw(columns, group.function, None)
     converter = cell.converters[group.name]
     key = cell.streams.key(group.name, "read", *([purpose] if purpose else []))

@@ -1,11 +1,14 @@
 """Experiments with sequences of one's own."""
 
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
+from memramp.errors import InputError
 from memramp.models.checkpoint import Checkpoint, save_checkpoint
+from memramp.models.feature_file import FeatureTask, load_features
 from memramp.models.spec import stacked_spec
 
 
@@ -70,3 +73,17 @@ def test_a_damaged_file_is_told(experiment, command, tmp_path):
     (tmp_path / "own.npz").write_bytes((tmp_path / "own.npz").read_bytes()[:-30])
     code, _, err = command("run", file)
     assert (code, "no .npz file" in err) == (2, True)
+
+
+def test_every_damaged_byte_is_told_or_harmless(tmp_path):
+    np.savez_compressed(tmp_path / "own.npz", features=FEATURES[:2, :2], labels=np.zeros(2, int))
+    whole = (tmp_path / "own.npz").read_bytes()
+    for place in range(0, len(whole), 3):
+        (tmp_path / "own.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0x29]) + whole[place + 1 :])
+        with suppress(InputError):
+            load_features(FeatureTask(file=tmp_path / "own.npz"), ("a", "b"))
+
+
+def test_numbers_beyond_float32_are_told(experiment, command):
+    code, _, err = command("run", experiment(features=FEATURES * 1e300, labels=np.zeros(30, int)))
+    assert (code, "must be finite" in err) == (2, True)

@@ -11,6 +11,8 @@ from memramp.models.gates import GateConfig, StateConfig
 from memramp.models.hardware import HardwareConfig, LinearAdcConfig
 from memramp.models.spec import NetworkSpec, stacked_spec
 from memramp.peripherals import ActivationConfig, InputConfig
+from memramp.peripherals.circuit import CircuitConfig
+from memramp.peripherals.environment import EnvironmentConfig
 from memramp.streams import Streams
 
 FINE = ActivationConfig(bits=12)  # quantises to some 1e-3 of a gate
@@ -190,3 +192,83 @@ def test_layers_that_do_not_fit_each_other_are_told():
 def test_the_register_clips_and_rounds():
     kept = StateConfig(bits=3, range=1.5).kept(np.array([-9.0, -0.6, 0.2, 0.3, 9.0], np.float32))
     np.testing.assert_allclose(kept, [-1.5, -0.5, 0.0, 0.5, 1.5])
+
+
+@pytest.mark.parametrize("gate", ["i", "f", "o", "g"])
+def test_functions_of_sums_joined_in_digital_are_those_that_were_asked_for(gate):
+    tiles = HARDWARE["ideal"].crossbar.model_copy(
+        update={"tile": HARDWARE["ideal"].crossbar.tile.model_copy(update={"rows": 6, "tall": "digital"})}
+    )
+    gates = {"i": "hard_sigmoid", "f": "hard_sigmoid", "o": "hard_sigmoid"} if gate != "g" else {"g": "softsign"}
+    asked = {name: GateConfig(function=function) for name, function in gates.items()}
+    hardware = HARDWARE["ideal"].model_copy(update={"crossbar": tiles, "gates": asked})
+    cell, x = program_network(random_network("lstm"), hardware, Streams(0)).layer, features(4)
+    np.testing.assert_array_equal(cell.run(x, record=True), cell.stepwise(x))
+    usual = hardware.model_copy(update={"gates": {}})
+    assert np.abs(program_network(random_network("lstm"), usual, Streams(0)).layer.run(x) - cell.run(x)).max() > 0.01
+
+
+def test_the_candidate_of_a_gru_has_a_converter_of_its_own():
+    hardware = HARDWARE["ideal"].model_copy(update={"gates": {"n": GateConfig(function="sigmoid")}})
+    cell = program_network(random_network("gru with the reset before"), hardware, Streams(0)).layer
+    assert {group.name: group.gates for group in cell.groups} == {"sigmoid": ("r", "z"), "sigmoid_n": ("n",)}
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm with a projection"])
+def test_circuits_are_not_mixed_with_ideal_linear_converters(name):
+    circuit = CircuitConfig.model_validate({"comparator": {"noise": "5 mV"}})
+    hardware = HardwareConfig(device=IDEAL, circuit=circuit, projection="analog")
+    with pytest.raises(InputError, match="linear ADCs"):
+        program_network(random_network(name), hardware, Streams(0))
+
+
+@pytest.mark.parametrize("name", ["dense", "sigmoid", "candidate_x", "tanh_g"])
+def test_names_that_something_else_on_a_chip_has_are_refused(name):
+    plain = stacked_spec("lstm", 6, (8,), 4).model_dump()
+    plain["layers"][0]["name"] = name
+    plain["layers"][1]["name"] = "out"
+    with pytest.raises(InputError, match="names something else"):
+        validate(NetworkSpec, plain, "here")
+
+
+def test_digital_gates_and_an_analog_readout_follow_the_read_voltage():
+    around = EnvironmentConfig(v_read=0.1, acts_on="weights")
+    kinds = {gate: GateConfig(kind="digital") for gate in "ifgo"}
+    for changed in ({"gates": kinds}, {"readout": "analog"}):
+        nominal = HardwareConfig(device=IDEAL, **changed)
+        lower = nominal.model_copy(update={"environment": around})
+        one, other = (program_network(random_network("lstm"), each, Streams(0)) for each in (nominal, lower))
+        if "readout" in changed:
+            np.testing.assert_allclose(other.readout.w_eff, 0.5 * one.readout.w_eff, rtol=1e-5)
+        else:
+            assert np.abs(one.logits(features()) - other.logits(features())).max() > 0.05
+
+
+def test_the_gradient_stops_at_the_registers_limit():
+    torch = pytest.importorskip("torch", reason="needs memramp[train]")
+    from memramp.models.torch_network import network_of
+    from memramp.models.training_draw import draw_hardware
+
+    gates = {gate: GateConfig(kind="digital") for gate in "ifgo"}  # differentiable everywhere
+    hardware = HardwareConfig(device=IDEAL, gates=gates, state=StateConfig(range=0.15))
+    checkpoint, x = random_network("lstm"), torch.from_numpy(features(3, 4))
+    network, draw = network_of(checkpoint), draw_hardware(checkpoint, hardware, Streams(0))
+    network(x, draw).square().sum().backward()
+    bias = network.tensor("lstm.bias")
+    found, step = bias.grad.clone(), 1e-3
+
+    def loss(shift):
+        moved = draw.cells["lstm"].arrays["gates"].weights.clone()
+        moved[-1] += shift
+        draw.cells["lstm"].arrays["gates"].weights.copy_(moved)
+        with torch.no_grad():
+            value = float(network(x, draw).double().square().sum())
+        draw.cells["lstm"].arrays["gates"].weights[-1] -= shift
+        return value
+
+    numeric = []
+    for column in range(32):
+        shift = torch.zeros(32)
+        shift[column] = step
+        numeric.append((loss(shift) - loss(-shift)) / (2 * step))
+    np.testing.assert_allclose(found.numpy(), numeric, atol=2e-3)  # single precision, and kinks within a step

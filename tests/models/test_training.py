@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import HARDWARE, WHITE, random_checkpoint, random_features
+from networks import NOISY as NOISY_DEVICE
 
 torch = pytest.importorskip("torch", reason="needs memramp[train]")
 
@@ -24,6 +25,7 @@ from memramp.peripherals.input_driver import code_inputs  # noqa: E402
 from memramp.streams import Streams  # noqa: E402
 
 CLASSES = ("a", "b", "c", "d")
+NOISY_READ = NOISY_DEVICE.model_copy(update={"prog_noise": HARDWARE["ideal"].device.prog_noise, "stuck_off_rate": 0.0})
 
 
 def toy_data(n=256, seed=0):
@@ -265,3 +267,22 @@ def test_training_under_noise_pays_under_noise(tmp_path):
         return np.mean([accuracy(chip.logits(features), labels) for chip in chips])
 
     assert mean(trained["noisy"]) > mean(trained["float"])
+
+
+@pytest.mark.statistics
+def test_read_noise_of_an_analog_readout_is_in_the_training_graph():
+    hardware = HARDWARE["ideal"].model_copy(
+        update={"device": NOISY_READ, "ramp_device": HARDWARE["ideal"].device, "readout": "analog"}
+    )
+    checkpoint, n = random_checkpoint(), 3000
+    for name in ("lstm.weight_x", "lstm.weight_h", "lstm.bias"):
+        checkpoint.tensors[name][:] = 0.0  # gates without weights still fluctuate; states then hardly do
+    x = np.repeat(random_features(1, steps=1), n, axis=0)
+    chip = program_network(checkpoint, hardware, Streams(0))
+    expected = chip.logits(x) / chip.readout_factor
+    draw = draw_hardware(checkpoint, hardware, Streams(0))
+    inputs = torch.from_numpy(checkpoint.normalise(x))
+    with torch.no_grad():
+        graph = network_of(checkpoint)(inputs, draw, 0.0, torch.Generator().manual_seed(1)).numpy()
+    np.testing.assert_allclose(graph.std(axis=0), expected.std(axis=0), rtol=5 / np.sqrt(n))
+    assert (expected.std(axis=0) > 1e-3).all()
