@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from memramp.experiments.diagnosis_output import Findings, mean_interval, rms_interval
-from memramp.experiments.diagnosis_report import METRICS, NAMES
+from memramp.experiments.diagnosis_report import NAMES
 from memramp.experiments.figures import to_png
+from memramp.models.metric import METRICS
 from memramp.models.range_use import RangeUse
 from memramp.models.sensitivity import Indices
 from memramp.models.source_study import OneAtATime, Outcome
@@ -136,7 +137,7 @@ def plot_sources(found: OneAtATime, metric: str) -> Figure:
     left.set_yticks(range(len(rows)), [title for title, _, _ in rows])
     left.invert_yaxis()
     left.set(xlabel="error of the states (rms)", xlim=(0.0, None))
-    right.set_xlabel(METRICS[metric])
+    right.set_xlabel(METRICS[metric].label)
     for axes in (left, right):
         axes.grid(axis="x", alpha=0.25)
     _source_legend(figure, found, metric)
@@ -153,7 +154,7 @@ def _source_legend(figure: Figure, found: OneAtATime, metric: str) -> None:
     figure.legend(handles=entries, loc="outside lower center", ncols=3, frameon=False)
     chips = len(found.whole.square)
     about = f"mean of {chips} chips with 95 % intervals" if chips > 1 else "one chip"
-    figure.suptitle(f"Sources of error: {METRICS[metric].split(' (')[0]} and error of the states, {about}")
+    figure.suptitle(f"Sources of error: {METRICS[metric].title} and error of the states, {about}")
 
 
 def _bar(axes: Axes, place: float, outcome: Outcome, colour: str) -> None:
@@ -178,7 +179,7 @@ def plot_sobol(findings: Findings) -> Figure:
     titles = [effect.source.title for effect in sources.effects]
     figure = Figure(figsize=(9.0, 1.7 + 0.5 * len(titles)), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    titles_of_results = ("square error of the states", METRICS[findings.metric])
+    titles_of_results = ("square error of the states", METRICS[findings.metric].label)
     for row, (axes, title) in enumerate(zip(panels, titles_of_results, strict=True)):
         _draw_indices(axes, found.first, row, -0.19, _GREEN, "first order: alone")
         _draw_indices(axes, found.total, row, 0.19, _BLUE, "total: with interactions")

@@ -5,25 +5,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from memramp.experiments.diagnosis import Listener
 from memramp.experiments.diagnosis_output import Findings
 from memramp.experiments.preparation import PreparedPoint
+from memramp.experiments.progress import ConsoleProgress
 from memramp.experiments.report import described, labelled
 from memramp.models.cell_trace import TANH_C
+from memramp.models.metric import METRICS
 from memramp.models.sensitivity import Indices
 from memramp.models.source_study import Outcome, SourceStudy
 from memramp.models.step_errors import StepError
 
-METRICS = {"accuracy": "accuracy (%)", "bpc": "bits per character"}
 NAMES = {TANH_C: "tanh(c)"}
 """Of gates in tables and figures, where it is not the name itself."""
 
 _ROWS = 18  # of the table of errors
-_DIGITS = {"accuracy": 2, "bpc": 4}
 
 
 class TerminalListener(Listener):
@@ -31,40 +30,22 @@ class TerminalListener(Listener):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
-        self._status = console.status("") if console.is_terminal else None
+        self._progress = ConsoleProgress(console)
 
     def note(self, text: str) -> None:
         """Show what takes time, on a terminal."""
-        if self._progress is not None:
-            self._progress.update(self._task, description=text)
-        elif self._status is not None:
-            self._status.update(f"{text} ...")
-            self._status.start()
+        self._progress.note(text)
 
     def start(self, part: PreparedPoint, study: SourceStudy, chips: int) -> None:
         """Show what is evaluated."""
-        self._stop_status()
+        self._progress.close()
         self._console.print(labelled(_header(part, study)))
         self._console.print()
-        if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TextColumn("chips, left"),
-                TimeRemainingColumn(compact=True),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._progress.add_task("errors by step", total=chips)
-            self._progress.start()
+        self._progress.start("errors by step", chips, "chips, left")
 
     def chip(self, what: str) -> None:
         """Move the bar."""
-        if self._progress is not None:
-            self._progress.update(self._task, advance=1, description=what)
+        self._progress.advance(what)
 
     def finish(self, findings: Findings, folder: Path) -> None:
         """Show the results."""
@@ -78,14 +59,7 @@ class TerminalListener(Listener):
 
     def close(self) -> None:
         """Remove bar and status."""
-        self._stop_status()
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-    def _stop_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
+        self._progress.close()
 
 
 def _header(part: PreparedPoint, study: SourceStudy) -> list[tuple[str, str]]:
@@ -159,9 +133,9 @@ def sources_table(findings: Findings) -> Table | None:
     if found is None:
         return None
     metric = findings.metric
-    title = f"Sources of error: states (rms) and {METRICS[findings.metric]}"
+    title = f"Sources of error: states (rms) and {METRICS[findings.metric].label}"
     table = _table(title, "", "alone:\nrms", f"\n{metric}", "left out:\nrms", f"\n{metric}", "share of\nerror")
-    digits = _DIGITS[findings.metric]
+    digits = METRICS[findings.metric].digits
     table.add_row("floating point", "0", f"{found.twin_metric:.{digits}f}")
     table.add_row("quantisation", *_outcome(found.quantisation, digits))
     for effect in found.effects:

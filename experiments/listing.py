@@ -11,7 +11,7 @@ from memramp.experiments.device_output import value_text
 from memramp.experiments.loading import shipped_experiments
 from memramp.experiments.report import described_network
 from memramp.models.checkpoint import load_checkpoint, shipped_checkpoints
-from memramp.models.metric import ACCURACY, BPC
+from memramp.models.metric import METRICS
 from memramp.peripherals.density import load_recording, shipped_densities
 from memramp.peripherals.functions import describe_functions
 
@@ -73,7 +73,7 @@ def _checkpoints(console: Console) -> None:
     table = _table("Checkpoints", "name", "network", "best on selection data", "trained on")
     for name in shipped_checkpoints():
         checkpoint = load_checkpoint(name)
-        found = [(metric, checkpoint.metrics.get(f"selection_{metric.name}")) for metric in (ACCURACY, BPC)]
+        found = [(metric, checkpoint.metrics.get(f"selection_{metric.name}")) for metric in METRICS.values()]
         best = next((metric.text(value) for metric, value in found if isinstance(value, float)), "")
         data = Text(str(checkpoint.metrics.get("training_data") or ""))
         table.add_row(name, described_network(checkpoint), best, data)

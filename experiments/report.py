@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from memramp.devices import Device
 from memramp.experiments.axis_labels import flat, unit_of
 from memramp.experiments.loading import Experiment
 from memramp.experiments.preparation import PreparedPoint
+from memramp.experiments.progress import ConsoleProgress
 from memramp.experiments.results import PointSummary, Row, best, confusions, overflowing
 from memramp.experiments.runner import Reporter, RunResult
 from memramp.models.checkpoint import Checkpoint
@@ -33,42 +33,23 @@ class TerminalReporter(Reporter):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
-        self._status = console.status("") if console.is_terminal else None
+        self._progress = ConsoleProgress(console)
 
     def note(self, text: str) -> None:
         """Show what takes time, on a terminal."""
-        if self._status is not None and self._progress is None:
-            self._status.update(f"{text} ...")
-            self._status.start()
-        elif self._progress is not None:
-            self._progress.update(self._task, description=text)
+        self._progress.note(text)
 
     def start(self, experiment: Experiment, prepared: Sequence[PreparedPoint], rows: int) -> None:
         """Show what runs."""
-        self._stop_status()
+        self._progress.close()
         config = experiment.config
         self._console.print(labelled(_header(experiment, prepared)))
         self._console.print()
-        if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(compact=True),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._progress.add_task(f"{config.chips} chips", total=rows)
-            self._progress.start()
+        self._progress.start(f"{config.chips} chips", rows)
 
     def row(self, row: Row) -> None:
         """Move the bar."""
-        if self._progress is not None:
-            where = f"point {row.point}" if row.sweep else "evaluating"
-            self._progress.update(self._task, advance=1, description=where)
+        self._progress.advance(f"point {row.point}" if row.sweep else "evaluating")
 
     def finish(self, result: RunResult) -> None:
         """Show the results."""
@@ -82,14 +63,7 @@ class TerminalReporter(Reporter):
 
     def close(self) -> None:
         """Remove bar and status."""
-        self._stop_status()
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-    def _stop_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
+        self._progress.close()
 
 
 def results_table(summaries: Sequence[PointSummary]) -> Table:

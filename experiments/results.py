@@ -19,9 +19,6 @@ Condition = Literal["float", "ideal", "chip"]
 """``float``: the network in floating point; ``ideal``: devices without noise or faults, so that only the converters'
 quantisation is left; ``chip``: one programmed chip."""
 
-VALUE_DIGITS = {"accuracy": 4, "bpc": 6}
-"""Behind the point, in files."""
-
 _JSON_LINE = 110
 
 LEAST_OVERFLOW = 0.1
@@ -91,7 +88,7 @@ class PointSummary:
 
     def as_dict(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the summary as JSON holds it."""
-        digits = VALUE_DIGITS[self.metric.name]
+        digits = self.metric.stored_digits
         chips = {
             "n": len(self.chips),
             "mean": round(self.mean, digits),
@@ -191,7 +188,7 @@ class ResultsFile(TableFile):
     def add(self, row: Row) -> None:
         """Append a row."""
         chip = "" if row.chip is None else row.chip
-        value = f"{row.score.value:.{VALUE_DIGITS[row.score.metric.name]}f}"
+        value = f"{row.score.value:.{row.score.metric.stored_digits}f}"
         self.write([row.point, *row.sweep.values(), row.condition, chip, value, *row.score.cells()])
 
 

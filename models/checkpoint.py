@@ -55,6 +55,7 @@ MAX_BYTES = 1_000_000_000
 
 NORMALISATION = ("features.mean", "features.scale")
 _SCALARS = ("range_x", "range_h", "clip")
+_LISTED = 20  # classes that a message names
 _LEAST_SCALAR = 1e-6  # as of ranges in a configuration
 
 @dataclass(frozen=True)
@@ -175,8 +176,10 @@ class Checkpoint:
 
 
 def _listed(classes: tuple[str, ...]) -> str:
-    names = [name if name.isprintable() and name.strip() else repr(name) for name in classes]
-    return ", ".join(names) if len(names) <= 20 else f"{', '.join(names[:20])}, ..."
+    symbols = all(len(name) == 1 for name in classes)
+    if symbols and (len(classes) > _LISTED or not all(name.isprintable() and name.strip() for name in classes)):
+        return repr("".join(classes))
+    return ", ".join(classes) if len(classes) <= _LISTED else f"{', '.join(classes[:_LISTED])}, ..."
 
 
 def shipped_checkpoints() -> list[str]:
@@ -294,8 +297,8 @@ def _check_format(about: dict[str, str], where: str) -> None:
     kind, version = about.get("format", "no format"), about.get("format_version", "unknown")
     if kind not in (FORMAT, KEYWORD_FORMAT) or version != FORMAT_VERSION:
         raise InputError(
-            f"{where}: expected the format {FORMAT} version {FORMAT_VERSION}, found {kind} version {version}; "
-            "'memramp import' reads networks of other programs"
+            f"{where}: expected the format {FORMAT} version {FORMAT_VERSION}, found {kind} version {version}"
+            + ("" if kind.startswith("memramp") else "; 'memramp import' reads networks of other programs")
         )
 
 

@@ -17,6 +17,9 @@ class Metric:
     digits: int
     """Behind the point, where it is shown."""
 
+    stored_digits: int
+    """Behind the point, in files."""
+
     sign: int
     """+1 where more is better, -1 where less is."""
 
@@ -34,5 +37,6 @@ class Metric:
         return f"{self.number(value)}{f' {self.unit}' if self.unit else ''}"
 
 
-ACCURACY = Metric("accuracy", "accuracy", "%", 2, 1)
-BPC = Metric("bpc", "bits per character", "", 4, -1)
+ACCURACY = Metric("accuracy", "accuracy", "%", 2, 4, 1)
+BPC = Metric("bpc", "bits per character", "", 4, 6, -1)
+METRICS = {metric.name: metric for metric in (ACCURACY, BPC)}

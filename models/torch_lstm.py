@@ -15,8 +15,6 @@ from torch import Tensor
 from memramp.models.torch_exact import ExactLstm, mixed, with_bias
 from memramp.models.torch_quantise import driven
 
-Products = Callable[[Tensor, Tensor], Tensor]
-
 
 @dataclass(frozen=True)
 class Activation:
@@ -107,9 +105,9 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return a.to(b.dtype) @ b
 
 
-def _mark_within(rules: SequenceRules, c: Tensor, within: Tensor, t: int) -> None:
+def _mark_within(rules: SequenceRules, c: Tensor, within: Tensor | None, t: int) -> None:
     """Note which cell states their register keeps as they are."""
-    if rules.register is not None:
+    if within is not None and rules.register is not None:
         within[t] = c.abs() <= rules.register
 
 
@@ -147,7 +145,7 @@ class LstmSequence(torch.autograd.Function):
         outer = None if projection is None else projection.bfloat16() if low else projection
         noises = empty("noises", x, *slopes.shape) if rules.noise is not None and gain is not None else None
         state_slopes: Tensor | None = None
-        within = empty("within", x, *tanhs.shape)
+        within = None if rules.register is None else empty("within", x, *tanhs.shape)
         cells[0], first = c, h
         for t in range(steps):
             rows[t] = h if rules.driver is None else rules.driver(h, unit)
@@ -202,7 +200,7 @@ class LstmSequence(torch.autograd.Function):
                 dh = _product(dh, outer).to(dc.dtype)
             i, f, g, o = gates[t].chunk(4, dim=1)
             dc = torch.addcmul(dc, dh * o, _state_slope(ctx, cells, t))
-            if rules.register is not None:
+            if ctx.within is not None:
                 dc = dc * ctx.within[t]
             parts = d_pre[t].chunk(4, dim=1)
             torch.mul(dc, g, out=parts[0])
