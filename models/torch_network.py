@@ -19,6 +19,7 @@ from memramp.models.spec import NetworkSpec, RecurrentSpec
 from memramp.models.torch_cells import StepCell
 from memramp.models.torch_draw import HardwareDraw
 from memramp.models.torch_drawn_lstm import drawn_rules
+from memramp.models.torch_fast_lstm import FastRules, fast_lstm_sequence, fast_rules
 from memramp.models.torch_lstm import FLOAT, SequenceRules, Workspace, lstm_sequence
 from memramp.models.torch_quantise import quantise, written
 from memramp.models.torch_scalars import SCALARS, LayerScalars, gradient_factor, log_name, scalar_of
@@ -202,6 +203,9 @@ class TrainableNetwork(nn.Module):
         workspace, one = self._workspaces[name], x.new_ones(())
         if draw is None:
             weight_x, weight_h, bias = (self.tensor(f"{name}.{part}") for part in _IN_ARRAY)
+            if self._is_fast(x):
+                fast = FastRules(workspace=workspace)
+                return fast_lstm_sequence(x, start, (weight_x, weight_h, bias), projection, fast)
             rules = SequenceRules(FLOAT, low_precision=self.low_precision, workspace=workspace)
             return lstm_sequence(x, start, (weight_x, weight_h, bias), projection, (one, None), rules)
         cell = draw.cells[name]
@@ -211,8 +215,13 @@ class TrainableNetwork(nn.Module):
         weights = (stacked[: layer.inputs], stacked[layer.inputs : -1], stacked[-1])
         if projection is not None and "projection" in cell.arrays:
             projection = written(projection, cell.arrays["projection"].weights, scalars.clip)
+        if self._is_fast(x) and not self.learned and (drawn := fast_rules(draw, cell, workspace)) is not None:
+            return fast_lstm_sequence(x, start, weights, projection, drawn)
         rules = drawn_rules(x, draw, name, generator, workspace, projection, low_precision=self.low_precision)
         return lstm_sequence(x, start, weights, projection, (scalars.units[1], scalars.gain), rules)
+
+    def _is_fast(self, x: Tensor) -> bool:
+        return self.low_precision and x.device.type == "cpu"
 
     def scalars(self, layer: RecurrentSpec, draw: HardwareDraw) -> LayerScalars:
         """Return the ranges and the clip of a layer as it was drawn, with the gradients of what is learned."""

@@ -44,7 +44,7 @@ class TrainingState:
     def fresh(cls, network: TrainableNetwork, identity: str) -> "TrainingState":
         """Return the state at the start."""
         means = {name: tensor.detach().clone() for name, tensor in network.named_tensors()}
-        return cls(identity, torch.optim.AdamW(_groups(network)), means)
+        return cls(identity, torch.optim.AdamW(_groups(network), fused=True), means)
 
     def average(self, network: TrainableNetwork, decay: float) -> None:
         """Take the network's weights into the running means, whose memory grows with the steps up to `decay`."""
