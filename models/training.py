@@ -92,12 +92,14 @@ class Trainer:
         self.network = TrainableNetwork(
             self.task.spec,
             low_precision=settings.low_precision,
-            scalars=self._scalars() | ({} if initial is None else initial.scalars),
+            scalars=self._scalars(initial),
             learn=model.learn,
         )
         self.network.initialise(torch_generator(self.streams, "initial"))
         if initial is not None:
-            self.network.load(initial.tensors)
+            self.network.load(
+                initial.tensors | {name: np.array(x, np.float32) for name, x in self._scalars(initial).items()}
+            )
         self.network.to(self.device)  # drawn on the processor, so that it starts alike everywhere
         if settings.teacher is not None:
             self.teacher = self._teacher(self._parent("teacher", settings.teacher))
@@ -110,11 +112,16 @@ class Trainer:
         self.parents[f"{role}_sha256"] = checkpoint.digest
         return checkpoint
 
-    def _scalars(self) -> dict[str, float]:
-        """Return where learned scalars start."""
+    def _scalars(self, initial: Checkpoint | None) -> dict[str, float]:
+        """Return ranges and clips, and where those that are learned start: as given, as in `initial`, or by default."""
+        model = self.config.model
         values = {"range_x": 1.0, "range_h": 1.0, "clip": self.config.crossbar.w_clip}
-        layers = self.task.spec.recurrent
-        return {f"{layer.name}.{key}": values[key] for layer in layers for key in self.config.model.learn}
+
+        def of_layers(chosen: Mapping[str, float]) -> dict[str, float]:
+            return {f"{layer.name}.{key}": value for layer in self.task.spec.recurrent for key, value in chosen.items()}
+
+        start = of_layers({key: values[key] for key in model.learn})
+        return start | ({} if initial is None else initial.scalars) | of_layers(model.scalars)
 
     def _initial(self, checkpoint: Checkpoint) -> Checkpoint:
         self.task.start_from(checkpoint)

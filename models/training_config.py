@@ -15,6 +15,7 @@ from memramp.models.speech_commands import Variant
 from memramp.models.text import TextTask
 
 Positive = Annotated[int, Field(ge=1)]
+_Scalar = Annotated[float, Field(ge=1e-3, le=1e3)]
 
 
 class KeywordClips(StrictModel):
@@ -68,10 +69,24 @@ class TrainedModel(StrictModel):
     project: Readout = "digital"
     """Projection of an LSTM, see `memramp.models.hardware.HardwareConfig.projection`."""
 
+    range_x: _Scalar | None = None
+    """Input that gets the longest pulse, of each layer. None: that of `init`, or 1."""
+
+    range_h: _Scalar | None = None
+    """Recurrent state that gets the longest pulse, alike."""
+
+    clip: _Scalar | None = None
+    """Weight that fills the devices' window, of each layer. None: that of `init`, or ``crossbar.w_clip``
+    [weight units]."""
+
     learn: list[Literal["range_x", "range_h", "clip"]] = Field(default_factory=list)
-    """Of each layer, what is trained beside the weights: the input and the recurrent state that get the longest pulse
-    (from 1 on), the weight that fills the devices' window (from ``crossbar.w_clip`` on), see
-    `memramp.models.checkpoint`."""
+    """Which of these three are trained beside the weights, from there on; see `memramp.models.checkpoint`."""
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """Those of the three that are given."""
+        given = {key: getattr(self, key) for key in ("range_x", "range_h", "clip")}
+        return {key: float(value) for key, value in given.items() if value is not None}
 
 
 class TrainingSettings(StrictModel):
@@ -219,13 +234,17 @@ class TrainingConfig(HardwareBlocks):
 
     @model_validator(mode="after")
     def _check_learned(self) -> "TrainingConfig":
-        learn = self.model.learn
+        learn, given = self.model.learn, list(self.model.scalars)
         if len(set(learn)) < len(learn):
             raise ValueError(f"model.learn names something twice, found {', '.join(learn)}")
         if learn and self.device is None:
             raise ValueError("model.learn is about drivers and devices; without 'device' there is nothing to learn")
-        if "clip" in learn and self.crossbar.scale_per != "fixed":
-            raise ValueError("model.learn 'clip' needs crossbar.scale_per 'fixed', where the clip fills the window")
+        if given and self.device is None:
+            raise ValueError(f"model.{given[0]} is about drivers and devices; there is no 'device'")
+        if self.crossbar.scale_per != "fixed":
+            for name, used in (("learn 'clip'", "clip" in learn), ("clip", "clip" in given)):
+                if used:
+                    raise ValueError(f"model.{name} needs crossbar.scale_per 'fixed', where the clip fills the window")
         return self
 
     @model_validator(mode="after")

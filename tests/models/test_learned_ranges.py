@@ -192,6 +192,22 @@ def test_scalars_of_the_first_checkpoint_are_taken_over(learn, tmp_path):
     assert (found.tensors["lstm.clip"] == np.float32(1.7)) is np.bool_("clip" not in learn)
 
 
+@pytest.mark.parametrize("learn", [(), ("range_x", "range_h")])
+def test_scalars_that_are_given_count_before_those_of_the_first_checkpoint(learn, tmp_path):
+    first = {"lstm.range_x": 1.3, "lstm.clip": 1.7}
+    tensors = random_checkpoint().tensors | {name: np.asarray(np.float32(value)) for name, value in first.items()}
+    path = tmp_path / "first.safetensors"
+    save_checkpoint(replace(random_checkpoint(), tensors=tensors, classes=tuple("abcd")), path)
+    given = {"range_x": 0.4, "range_h": 1.2, "init": str(path)}
+    training = trainer(config(learn=learn, epochs=1, **given), tmp_path / "out")
+    wanted = {"lstm.range_x": 0.4, "lstm.range_h": 1.2, "lstm.clip": 1.7}
+    assert {name: float(training.network.tensors()[name]) for name in wanted} == pytest.approx(wanted, rel=1e-6)
+    found = training.run(lambda _: None)
+    for name, value in wanted.items():
+        assert (found.tensors[name] == np.float32(value)) is np.bool_(name.rsplit(".", 1)[1] not in learn)
+    np.testing.assert_array_less(np.abs(found.tensors["lstm.weight_h"]), 1.0001 * 1.7 / found.tensors["lstm.range_h"])
+
+
 def test_weights_are_clipped_where_the_devices_window_ends():
     checkpoint = random_network("gru", range_x=0.5, range_h=2.0, clip=0.6)
     found = clipped(checkpoint.tensors, checkpoint.network, 2.0)
@@ -212,6 +228,9 @@ def test_weights_are_clipped_where_the_devices_window_ends():
         ({"model": {"learn": ["clip", "clip"]}}, "names something twice"),
         ({"crossbar": {"scale_per": "column"}}, "needs crossbar.scale_per 'fixed'"),
         ({"model": {"learn": ["range"]}}, "model.learn"),
+        ({"model": {"range_h": 2.0}, "device": None}, "model.range_h is about drivers and devices"),
+        ({"model": {"clip": 0.5}, "crossbar": {"scale_per": "layer"}}, "model.clip needs crossbar.scale_per 'fixed'"),
+        ({"model": {"range_x": 0.0}}, "model.range_x"),
     ],
 )
 def test_what_cannot_be_learned_is_told(change, said):
