@@ -220,8 +220,10 @@ def map_weights(w: ArrayLike, config: CrossbarConfig, device: Device) -> Mapped:
         middle = _middle(device)
         target = np.clip(middle + clipped * scale, device.g_min, device.g_max)
         return Mapped(clipped, (Plane("cell", target, 1.0 / scale),), middle, scale)
-    used = np.minimum(device.g_min + scale * np.abs(clipped), device.g_max)
-    pos, neg = _sides(used, weights >= 0, device)
+    used = np.abs(clipped)  # then in place: matrices may have millions of weights, and fresh memory is slow
+    used *= scale
+    used += device.g_min
+    pos, neg = _sides(np.minimum(used, device.g_max, out=used), weights >= 0, device)
     return Mapped(clipped, (Plane("pos", pos, 1.0 / scale), Plane("neg", neg, -1.0 / scale)), None, scale)
 
 
@@ -348,8 +350,7 @@ def _check_digits(device: Device, digits: NDArray[np.floating]) -> None:
 
 
 def _sides(used: FloatArray, positive: NDArray[np.bool_], device: Device) -> tuple[FloatArray, FloatArray]:
-    idle = np.full_like(used, device.g_min)
-    return np.where(positive, used, idle), np.where(positive, idle, used)
+    return np.where(positive, used, device.g_min), np.where(positive, device.g_min, used)
 
 
 def _slices(weights: FloatArray, config: CrossbarConfig, device: Device) -> Mapped:

@@ -65,9 +65,11 @@ def effective_weights(devices: Devices, mapped: Mapped, tiling: Tiling) -> Float
     tiling : Tiling
         Which outputs share a reference column.
     """
-    total = np.zeros(mapped.shape)
-    for plane in mapped.planes:
-        total += devices[plane.name] * plane.factor
+    first, *others = mapped.planes
+    total = devices[first.name] * first.factor
+    part = np.empty_like(total)
+    for plane in others:
+        total += np.multiply(devices[plane.name], plane.factor, out=part)
     if REFERENCE in devices:
         total -= devices[REFERENCE][:, tiling.part_of_output] * mapped.planes[0].factor
     return total
@@ -79,8 +81,10 @@ def output_noise(fluctuations: Fluctuations, mapped: Mapped) -> OutputNoise:
     toggles = []
     for plane in mapped.planes:
         found = fluctuations[plane.name]
-        held += (plane.factor * found.held) ** 2
-        white += (plane.factor * found.white) ** 2
+        for total, std in ((held, found.held), (white, found.white)):
+            if std.any():
+                part = plane.factor * std
+                total += np.square(part, out=part)
         toggles.append(_toggles(found.telegraph, mapped.shape[1], 0, plane.factor))
     if REFERENCE in fluctuations:
         found = fluctuations[REFERENCE]

@@ -172,7 +172,8 @@ def _array(
     if tiling.join == "charge" and config.tile.mismatch > 0.0:
         share = _shares(mapped.shape, tiling, config.tile.mismatch, join_rng)
         weights, noise = weights * share, _shared_out(noise, share)
-    if not all(np.all(np.abs(part) < _LARGEST) for part in (weights, noise.held, noise.white)):  # also true of NaN
+    if not all(part.min() > -_LARGEST and part.max() < _LARGEST for part in (weights, noise.held, noise.white)):
+        # also where there is a NaN, which no comparison holds for
         raise InputError("device: conductances or their fluctuations are beyond all bounds (not finite)")
     return ProgrammedArray(
         devices=devices,
