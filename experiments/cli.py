@@ -104,7 +104,10 @@ app.command("export-weights")(export_weights)
 @app.command("show")
 def _show(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="devices, functions, densities, checkpoints or experiments.")
+        str,
+        typer.Argument(
+            metavar="WHAT", help="devices, functions, densities, checkpoints, components or experiments."
+        ),
     ],
 ) -> None:
     """List what comes with memramp."""

@@ -10,6 +10,8 @@ from memramp.errors import InputError
 from memramp.experiments.device_output import value_text
 from memramp.experiments.loading import shipped_experiments
 from memramp.experiments.report import described_network
+from memramp.models.accounting.components import load_library
+from memramp.models.accounting.values import cost_text
 from memramp.models.checkpoint import load_checkpoint, shipped_checkpoints
 from memramp.models.metric import METRICS
 from memramp.peripherals.density import load_recording, shipped_densities
@@ -17,7 +19,7 @@ from memramp.peripherals.functions import describe_functions
 
 
 def show(what: str, console: Console) -> None:
-    """List the devices, functions, densities, checkpoints or experiments that come with memramp.
+    """List the devices, functions, densities, checkpoints, components or experiments that come with memramp.
 
     Raises
     ------
@@ -29,6 +31,7 @@ def show(what: str, console: Console) -> None:
         "functions": _functions,
         "densities": _densities,
         "checkpoints": _checkpoints,
+        "components": _components,
         "experiments": _experiments,
     }
     if what not in lists:
@@ -67,6 +70,23 @@ def _densities(console: Console) -> None:
         spans = "\n".join(_range(found.density("").span()) for found in recording.functions.values())
         table.add_row(name, "\n".join(recording.functions), spans, Text(f"{recording.network}, {recording.data}"))
     console.print(table if table.row_count else "no recordings come with this installation")
+
+
+def _components(console: Console) -> None:
+    for name, component in load_library().items():
+        about = component.reference
+        parts = [f"{about.node:g} nm", about.voltage and f"{about.voltage:g} V",
+                 about.clock and f"{about.clock / 1e9:g} GHz", about.bits and f"{about.bits} bit"]
+        held = ", ".join(str(text) for text in parts if text)
+        title = f"{name}: {' '.join(component.description.split())} ({held})"
+        table = _table(title, "cost", "value", "between", "status", "source")
+        for key, value in component.values().items():
+            ends = " .. ".join(cost_text(end, value.unit) for end in (value.low, value.high))
+            printed = f"; printed: {value.printed}" if value.printed else ""
+            source = Text(f"{' '.join(value.source.split())}{printed}")
+            table.add_row(key, cost_text(value.value, value.unit), ends, value.status, source)
+        console.print(table)
+        console.print()
 
 
 def _checkpoints(console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Store the matrices of a checkpoint in bytes: a quarter of the file, weights rounded to 0.4 % of their column's largest.
+"""Store the matrices of a checkpoint in bytes: a quarter of the file, weights to 0.4 % of their column's largest.
 
     python tools/store_in_bytes.py IN.safetensors OUT.safetensors
 

@@ -245,13 +245,17 @@ def test_lists_name_their_sources(command):
     assert "10.1038/s41467-025-56254-6" in out
     assert command("show", "checkpoints")[0] == 0
     assert "kws_speech_commands" in command("show", "experiments")[1]
-    functions, densities = (command("show", what)[1] for what in ("functions", "densities"))
+    functions, densities, components = (
+        command("show", what)[1] for what in ("functions", "densities", "components")
+    )
+    assert "energy.column_clock" in components
+    assert "printed: 42.82 pJ" in " ".join(components.split())
     assert "daruan" in functions
     assert "arXiv:2006.08195" in functions
     assert "demo_keywords_float" in densities
-    for shown in (functions, densities):
+    for shown in (functions, densities, components):
         assert max(map(len, shown.splitlines())) <= 80
-    assert_one_sentence(command("show", "cats"), "devices, functions, densities, checkpoints, experiments")
+    assert_one_sentence(command("show", "cats"), "devices, functions, densities, checkpoints, components, experiments")
 
 
 def test_version(command):
