@@ -45,6 +45,9 @@ class TrainableNetwork(nn.Module):
         Ranges and clips of layers under the names of a checkpoint.
     learn : collection of str
         Which of `SCALARS` are trained; all layers have those among `scalars`.
+    weight_drop : float
+        Part of the weights between recurrent state and gates that each run in floating point drops, the same at all
+        steps; Merity et al., arXiv 1708.02182.
     """
 
     def __init__(
@@ -54,9 +57,10 @@ class TrainableNetwork(nn.Module):
         low_precision: bool = False,
         scalars: Mapping[str, float] | None = None,
         learn: Collection[str] = (),
+        weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        self.spec, self.low_precision = spec, low_precision
+        self.spec, self.low_precision, self.weight_drop = spec, low_precision, weight_drop
         given = {} if scalars is None else dict(scalars)
         self.learned = tuple(f"{layer.name}.{key}" for layer in spec.recurrent for key in SCALARS if key in learn)
         self._fixed = {name: value for name, value in given.items() if name not in self.learned}
@@ -134,7 +138,7 @@ class TrainableNetwork(nn.Module):
         dropout : float
             Part of what the dense layer reads that is dropped.
         generator : torch.Generator or None
-            Of dropout and read noise.
+            Of dropout, of weights as well, and read noise.
 
         Returns
         -------
@@ -183,8 +187,12 @@ class TrainableNetwork(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         batch = x.shape[1]
         start = state or (x.new_zeros(batch, layer.state), x.new_zeros(batch, layer.hidden))
-        weights = {part: self.tensor(f"{name}.{part}") for part in _PARTS if f"{name}.{part}" in self._names}
         if layer.kind != "lstm":
+            weights: dict[str, Tensor] = {
+                part: self.tensor(f"{name}.{part}") for part in _PARTS if f"{name}.{part}" in self._names
+            }
+            if draw is None:
+                weights["weight_h"] = self._dropped(weights["weight_h"], generator)
             scalars = None if draw is None else self.scalars(layer, draw)
             cell = StepCell(layer, weights, None if draw is None else draw.cells[name], draw, generator, scalars)
             return cell.sequence(x, start)
@@ -202,7 +210,8 @@ class TrainableNetwork(nn.Module):
         projection: Tensor | None = None if layer.projection is None else self.tensor(f"{name}.projection")
         workspace, one = self._workspaces[name], x.new_ones(())
         if draw is None:
-            weight_x, weight_h, bias = (self.tensor(f"{name}.{part}") for part in _IN_ARRAY)
+            weight_x, bias = self.tensor(f"{name}.weight_x"), self.tensor(f"{name}.bias")
+            weight_h = self._dropped(self.tensor(f"{name}.weight_h"), generator)
             if self._is_fast(x):
                 fast = FastRules(workspace=workspace)
                 return fast_lstm_sequence(x, start, (weight_x, weight_h, bias), projection, fast)
@@ -219,6 +228,13 @@ class TrainableNetwork(nn.Module):
             return fast_lstm_sequence(x, start, weights, projection, drawn)
         rules = drawn_rules(x, draw, name, generator, workspace, projection, low_precision=self.low_precision)
         return lstm_sequence(x, start, weights, projection, (scalars.units[1], scalars.gain), rules)
+
+    def _dropped(self, weight: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return a matrix for one run, with a part of its weights dropped and the others larger by as much."""
+        if self.weight_drop == 0:
+            return weight
+        keep = torch.rand(weight.shape, generator=generator, device=weight.device) >= self.weight_drop
+        return weight * keep / (1 - self.weight_drop)
 
     def _is_fast(self, x: Tensor) -> bool:
         return self.low_precision and x.device.type == "cpu"

@@ -94,6 +94,7 @@ class Trainer:
             low_precision=settings.low_precision,
             scalars=self._scalars(initial),
             learn=model.learn,
+            weight_drop=settings.weight_drop,
         )
         self.network.initialise(torch_generator(self.streams, "initial"))
         if initial is not None:

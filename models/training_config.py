@@ -137,6 +137,10 @@ class TrainingSettings(StrictModel):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Part of the last hidden states that is dropped before the read-out."""
 
+    weight_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of the weights between recurrent state and gates that a batch drops, the same at all steps: floating point
+    only, against learning a text by heart (Merity et al., arXiv 1708.02182)."""
+
     gradient_clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
 
@@ -250,6 +254,8 @@ class TrainingConfig(HardwareBlocks):
     @model_validator(mode="after")
     def _check_noise(self) -> "TrainingConfig":
         noise, drop = self.training.noise, self.training.drop_connect
+        if self.device is not None and self.training.weight_drop > 0:
+            raise ValueError("training.weight_drop is for floating point; with a 'device' there is drop_connect")
         if self.device is None and (noise != "device" or drop > 0):
             raise ValueError("training.noise and training.drop_connect are about devices; there is no 'device'")
         if noise == "weight" and self.crossbar.mapping != "differential":

@@ -13,7 +13,9 @@ from networks import random_checkpoint  # noqa: E402
 from memramp.errors import InputError  # noqa: E402
 from memramp.models.character_training import CharacterTraining  # noqa: E402
 from memramp.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from memramp.models.spec import stacked_spec  # noqa: E402
 from memramp.models.text import load_characters  # noqa: E402
+from memramp.models.torch_network import TrainableNetwork  # noqa: E402
 from memramp.models.training import Trainer  # noqa: E402
 from memramp.models.training_config import TrainingConfig  # noqa: E402
 
@@ -54,11 +56,12 @@ def trainer(settings, out):
     ("device", "changes"),
     [
         (None, {}),
+        (None, {"precision": "bfloat16", "weight_drop": 0.2, "dropout": 0.1, "model": {"projection": 6}}),
         (DEVICE, {"rounds": 2, "dropout": 0.1}),
         (DEVICE, {"precision": "bfloat16", "model": {"projection": 6, "learn": ["range_h", "clip"]}}),
         (DEVICE, {"gradient": "blurred", "model": {"cell": "gru"}}),
     ],
-    ids=["float", "noisy, in rounds", "bfloat16, learned ranges", "gru, blurred"],
+    ids=["float", "bfloat16, dropped weights", "noisy, in rounds", "bfloat16, learned ranges", "gru, blurred"],
 )
 def test_a_cut_training_goes_on_bit_for_bit_and_learns(device, changes, text, tmp_path):
     class CutError(Exception):
@@ -144,3 +147,41 @@ def test_a_language_model_that_diverges_stops_and_keeps_its_best(text, tmp_path)
         trainer(settings, tmp_path).run(lambda _: None)
     kept = load_checkpoint(str(tmp_path / "checkpoint.safetensors"))
     assert kept.metrics["selection_bpc"] < 0.9 * GUESSING
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_dropped_weights_have_no_gradient_and_the_others_count_for_more(cell):
+    spec = stacked_spec(cell, 6, (20,), 4)
+    network = TrainableNetwork(spec, weight_drop=0.25)
+    network.initialise(torch.Generator().manual_seed(0))
+    x, weight = torch.randn(8, 5, 6), network.tensor(f"{cell}.weight_h")
+    outputs, zeros = [], []
+    for seed in (1, 2):
+        network.zero_grad()
+        scores = network(x, None, generator=torch.Generator().manual_seed(seed))
+        scores.square().sum().backward()
+        outputs.append(scores.detach())
+        zeros.append(weight.grad == 0)
+    part = zeros[0].float().mean()
+    assert abs(float(part) - 0.25) < 4 * (0.25 * 0.75 / weight.numel()) ** 0.5
+    assert not torch.equal(*zeros)
+    assert not torch.equal(*outputs)
+    # By hand: the same weights, dropped beforehand.
+    kept = TrainableNetwork(spec)
+    with torch.no_grad():
+        for name, tensor in network.named_tensors():
+            kept.tensor(name).copy_(torch.where(zeros[1], 0.0, tensor / 0.75) if name.endswith("weight_h") else tensor)
+    torch.testing.assert_close(kept(x, None), outputs[1])
+
+
+def test_evaluations_drop_no_weights(text, tmp_path):
+    settings = config(text, epochs=1, weight_drop=0.5)
+    trained = trainer(settings, tmp_path / "out")
+    found = trained.run(lambda _: None)
+    score = trained.task.evaluate(found, None, {})
+    assert score == trained.task.evaluate(found, None, {}) == pytest.approx(trained.state.best, abs=1e-6)
+
+
+def test_dropping_weights_is_for_floating_point(text):
+    with pytest.raises(ValueError, match=r"training\.weight_drop is for floating point"):
+        config(text, DEVICE, weight_drop=0.1)
