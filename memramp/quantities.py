@@ -7,7 +7,7 @@ simulation never sees a unit and a configuration never hides one.
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -16,7 +16,7 @@ from quantiphy import Quantity
 _EXPONENTS = {"": 0, "n": -9, "u": -6, "m": -3, "M": 6, "G": 9}
 
 # A number with a decimal point, no comma: '5,0' is five to some and fifty to others.
-_FORM = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z\u00b5\u03bc]*)")
+_FORM = re.compile(r"([-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z\u00b5\u03bc]*)")
 
 MAX_MICROSIEMENS = 1e6
 """Largest conductance that is taken: 1 S. No memristor comes near it, and all sums stay finite."""
@@ -43,7 +43,10 @@ def parse_quantity(value: Any, unit: str, scale: str = "") -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         # pydantic turns a ValueError into a message; a TypeError would pass through it
         raise ValueError(f"expected a quantity such as '1 {documented}', found {value!r}")  # noqa: TRY004
-    number = _read_text(value, unit, scale) if isinstance(value, str) else float(value)
+    try:
+        number = _read_text(value, unit, scale) if isinstance(value, str) else float(value)
+    except (OverflowError, DecimalException):
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"expected a finite number of {documented}, found {value!r}")
     return number

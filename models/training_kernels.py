@@ -1,8 +1,9 @@
 """Compiled steps of an LSTM's training: all that is not a matrix product, in one pass.
 
 Factors and results of products are bfloat16, which numba does not know: they come as the unsigned 16-bit numbers that
-are the upper halves of float32. Elementary functions are float32 throughout, with errors of some 1e-7, far below what
-rounding to bfloat16 does. Loops are short, with few arrays each, so that compilers make vectors of them.
+are the upper halves of float32. Elementary functions are float32 throughout, with absolute errors of some 1e-7: far
+below what rounding to bfloat16 does, but for values that are tiny beside 1. Loops are short, with few arrays each, so
+that compilers make vectors of them.
 """
 
 import math

@@ -127,10 +127,8 @@ def _restore(
     state.best_tensors = _numpy(tensors, "best/")
     for name, parameter in network.named_tensors():
         moments = {key.rsplit("/", 1)[1]: value for key, value in tensors.items() if key.startswith(f"adam/{name}/")}
-        if moments:  # the optimiser counts its steps on the processor
-            where = parameter.device
-            kept = {key: value if key == "step" else value.to(where) for key, value in moments.items()}
-            state.optimizer.state[parameter] = kept
+        if moments:  # also the count of steps: a fused optimiser has it where the parameter is
+            state.optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
     return state
 
 

@@ -1,5 +1,6 @@
 """Components of a system and what they cost: a library of data files that users may add to or override."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from memramp.config import StrictModel, read_yaml, validate
+from memramp.config import StrictModel, describe, read_yaml, validate
 from memramp.errors import InputError
 from memramp.models.accounting.bounds import NOTHING, Bounds
 from memramp.models.accounting.scaling import BitsLaw, Quantity, bits_factor, node_law
@@ -167,7 +168,7 @@ class Component(StrictModel):
         """
         beyond = tuple(self._beyond(where, bits))
         if beyond and not where.extrapolate:
-            raise InputError(f"component '{name}': {beyond[0]}; 'extrapolate: true' goes on beyond, and marks it")
+            raise InputError(f"component '{name}': {beyond[0]}")
 
         def scaled(quantity: Quantity, value: CostValue | None) -> Bounds:
             if value is None:
@@ -199,6 +200,9 @@ class Component(StrictModel):
             found.append(f"clock {where.clock:g} Hz is above its largest, {scaling.max_clock:g} Hz")
         if bits is not None and scaling.bits is not None and not scaling.bits[0] <= bits <= scaling.bits[1]:
             found.append(f"{bits} bits lie outside {scaling.bits[0]} to {scaling.bits[1]}, where its scaling law holds")
+        known = self.reference.bits
+        if bits is not None and known is not None and scaling.bits is None and bits != known:
+            found.append(f"its values are for {known} bits, and it has no law for {bits}")
         return found
 
     def values(self) -> dict[str, CostValue]:
@@ -221,9 +225,11 @@ def _blocks(path: Path) -> dict[str, dict[str, Any]]:
     """Return the blocks of the components in a file, by name."""
     content = read_yaml(path)
     version, components = content.pop(_VERSION, None), content.pop("components", None)
-    if version != 1 or not isinstance(components, dict) or content:
+    if type(version) is not int or version != 1 or not isinstance(components, dict) or content:
         raise InputError(f"{path}: a library of components has the keys '{_VERSION}: 1' and 'components' alone")
     for name, block in components.items():
+        if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) is None:
+            raise InputError(f"{path}: components are called by small letters, digits and '_', found {describe(name)}")
         if not isinstance(block, dict):
             raise InputError(f"{path}: components.{name} must be a block of keys")
     return components

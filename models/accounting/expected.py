@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from memramp.crossbar.mapping import device_shapes, tiling_of
+from memramp.errors import InputError
 from memramp.models.accounting.workload import (
     AverageConfig,
     ConversionWork,
@@ -61,7 +62,9 @@ class Expectation:
         """Return the reads of a matrix, its bias rows under a full pulse, the others under average ones."""
         config, circuit = self.hardware.crossbar, self.hardware.circuit
         shapes, tiling = device_shapes((rows, outputs), config), tiling_of((rows, outputs), config)
-        bit_lines = sum(columns for _, columns in shapes.values())
+        if tiling.join == "digital":
+            raise InputError("accounting knows no sums that are joined in digital ('tile.tall'); take 'charge'")
+        bit_lines, copies = sum(columns for _, columns in shapes.values()), tiling.arrays / tiling.row_parts
         pulses, time, heat = self._pulse()
         power = self.hardware.reading.conditions.v_read**2 * self.average.conductance * 1e-6
         full = bias_rows * circuit.t_pulse
@@ -76,24 +79,24 @@ class Expectation:
             row_parts=tiling.row_parts,
             arrays=tiling.arrays,
             reads=reads,
-            pulses=reads * (inputs * pulses + bias_rows),
-            pulse_time=reads * (inputs * time * circuit.t_pulse + full),
+            pulses=reads * copies * (inputs * pulses + bias_rows),
+            pulse_time=reads * copies * (inputs * time * circuit.t_pulse + full),
             energy=reads * bit_lines * power * (inputs * heat * circuit.t_pulse + full),
         )
 
     def _pulse(self) -> tuple[float, float, float]:
         """Return pulses of an average input, their length and their heating, both in full pulses.
 
-        By voltage, heat goes with the square of inputs, taken as uniform up to twice their mean; bit by bit, every
-        second bit is taken to be one.
+        By voltage, heat goes with the square of inputs, taken as uniform about their mean, as far as 0..1 lets them;
+        bit by bit, as large a part of the bits is taken to be one.
         """
         driver, size = self.hardware.input, self.average.pulse
         if driver.coding == "pulse_width":
             return 1.0, size, size
         if driver.coding == "amplitude":
-            return 1.0, 1.0, size**2 * 4.0 / 3.0
+            return 1.0, 1.0, size**2 + min(size, 1.0 - size) ** 2 / 3.0
         assert driver.bits is not None
-        ones = 0.5 * (driver.bits - 1)
+        ones = size * (driver.bits - 1)
         return ones, ones, ones
 
     def _conversions(
@@ -106,7 +109,8 @@ class Expectation:
             columns, clocks = layer.hidden * len(group.gates), 2**bits
             if config is not None and config.kind == "nladc":
                 clocks = design_converter(config, group.function, hardware.design_device).ramp.size + 1  # its start
-            yield ConversionWork(group.name, group.function, bits, columns, steps, steps * clocks)
+            function = _LINEAR if config is None else group.function  # digital gates want the sums themselves
+            yield ConversionWork(group.name, function, bits, columns, steps, steps * clocks)
         for part in ("candidate_x", "candidate_h", "projection"):
             if part in parts:
                 bits = hardware.linear_adc.bits
@@ -167,7 +171,7 @@ class _LayerDigital:
         layer, widths, times = self.layer, self.widths, steps * self.layer.hidden
         multiply, add, functions = self._of_unit()
         states = layer.state * widths.value + (layer.hidden * self._register if layer.kind == "lstm" else 0)
-        moved = layer.inputs * widths.value + layer.state * widths.value + self._codes()
+        moved = layer.inputs * widths.value + layer.state * widths.value + self._codes() + self._further()
         found = DigitalWork(
             multiply={bits: times * count for bits, count in multiply.items()},
             add={bits: times * count for bits, count in add.items()},
@@ -193,17 +197,34 @@ class _LayerDigital:
             bits += 2 * linear
         return self.layer.hidden * bits
 
+    def _further(self) -> int:
+        """Return the bits of a step's second read: of an analog projection, or of a candidate of its own."""
+        layer, value = self.layer, self.widths.value
+        if layer.projection is not None and self.hardware.projection == "analog":
+            return layer.hidden * value + layer.projection * self.hardware.linear_adc.bits
+        apart = layer.kind == "gru" and layer.reset == "before"
+        return (layer.inputs + layer.state) * value if apart else 0
+
     def _of_unit(self) -> tuple[Counter[int], Counter[int], Counter[str]]:
         """Return multiplications and additions by width, and functions, of a hidden unit."""
-        value, state = self.widths.value, self._register
+        value, state, digital = self.widths.value, self._register, self._digital_gates()
         if self.layer.kind == "lstm":  # f c + i g, o tanh(c)
             tanh = Counter({"tanh": 1}) if self.hardware.tanh_c == "digital" else Counter()
-            return Counter({state: 1}) + Counter({value: 2}), Counter({state: 1}), tanh
+            return Counter({state: 1}) + Counter({value: 2}), Counter({state: 1}), digital + tanh
         if self.layer.kind == "gru":  # (1 - z) n + z h, and r h, or x + r h and its tanh
             after = self.layer.reset == "after"
             tanh = Counter({"tanh": 1}) if after else Counter()
-            return Counter({value: 3}), Counter({value: 2}) + Counter({value: int(after)}), tanh
-        return Counter(), Counter(), Counter()
+            return Counter({value: 3}), Counter({value: 2}) + Counter({value: int(after)}), digital + tanh
+        return Counter(), Counter(), digital
+
+    def _digital_gates(self) -> Counter[str]:
+        """Return the functions of gates that have no converter."""
+        groups = converter_groups(self.layer, self.hardware.activation, self.hardware.gates, self.hardware.tanh_c)
+        found: Counter[str] = Counter()
+        for group in groups:
+            if group.activation is None:
+                found[group.function] += len(group.gates)
+        return found
 
 
 def joined(one: DigitalWork, other: DigitalWork) -> DigitalWork:

@@ -6,14 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from quantiphy import Quantity
 
-from memramp.config import StrictModel
+from memramp.config import StrictModel, describe
 from memramp.quantities import parse_quantity
 
 Status = Literal["printed", "derived", "reconstructed", "estimated"]
 """``printed``: as the source says. ``derived``: by arithmetic from what sources print. ``reconstructed``: ours, where a
 source leaves something open. ``estimated``: ours, without a source for the number itself."""
 
-_AREA = re.compile(r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(m|mm|um|nm)(?:2|\^2|²)\s*")
+_AREA = re.compile(r"\s*([-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(m|mm|um|nm)(?:2|\^2|²)\s*")
 _METRE = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "nm": 1e-9}
 
 
@@ -28,7 +28,7 @@ def parse_area(value: Any) -> float:
     if isinstance(value, str):
         match = _AREA.fullmatch(value)
         if match is None:
-            raise ValueError(f"expected an area such as '1 um2', found {value!r}")
+            raise ValueError(f"expected an area such as '1 um2', found {describe(value)}")
         return float(match[1]) * _METRE[match[2]] ** 2
     return parse_quantity(value, "m2")
 
@@ -80,7 +80,7 @@ class CostValue(StrictModel):
         block = dict(data)
         factor = block.pop("within")
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1.0 <= factor <= 1e6:
-            raise ValueError(f"within is a factor from 1 on, found {factor!r}")
+            raise ValueError(f"within is a factor from 1 to 1e6, found {describe(factor)}")
         if "low" in block or "high" in block:
             raise ValueError("within stands in place of low and high, found both")
         value = cls._parse(block.get("value"))

@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from networks import HARDWARE, IDEAL, NETWORKS, NOISY, random_network
+from networks import HARDWARE, IDEAL, NETWORKS, NOISY, crossbar, random_network
 
+from memramp.errors import InputError
 from memramp.models.accounting.expected import Expectation, joined, matrix_shapes
 from memramp.models.accounting.workload import AverageConfig, DigitalWork, WidthConfig
 from memramp.models.analog_network import program_network
@@ -131,6 +132,37 @@ def test_drivers_change_pulses_and_heat():
     assert width.pulse_time == pytest.approx((14 * 0.5 + 1) * 32e-9)
     assert volts.pulse_time == pytest.approx(15 * 32e-9)
     assert volts.energy / width.energy == pytest.approx((14 / 3 + 1) / (14 / 2 + 1))
+    full = [expect(network, HardwareConfig(device=IDEAL, input=InputConfig(**block)), pulse=1.0).matrices[0].energy
+            for block in ({}, {"coding": "amplitude"})]
+    assert full[0] == pytest.approx(full[1])
+
+
+def test_digital_gates_have_linear_conversions_and_their_functions():
+    gates = {gate: GateConfig(kind="digital") for gate in ("i", "f", "g", "o")}
+    found = expect(NETWORKS["lstm"], HardwareConfig(device=IDEAL, gates=gates)).layers[0]
+    assert {each.function for each in found.conversions} == {"identity"}
+    assert dict(found.digital.functions) == {"sigmoid": 3 * 8, "tanh": 2 * 8}
+
+
+def test_what_is_read_twice_is_moved_twice():
+    network = NETWORKS["lstm with a projection"]
+    digital, analog = (expect(network, HardwareConfig(device=IDEAL, projection=way)).layers[0].digital.moved
+                       for way in ("digital", "analog"))
+    assert analog - digital == 5 * 8  # codes of the projection; what it reads is moved either way
+    before, after = (expect(NETWORKS[name]).layers[0].digital.moved for name in ("gru with the reset before", "gru"))
+    assert before == (6 + 8) * 8 * 2 + 3 * 8 * 5
+    assert after == (6 + 8) * 8 + 8 * (2 * 5 + 2 * 8)
+
+
+def test_parts_of_a_wide_matrix_have_drivers_of_their_own_and_digital_sums_are_refused():
+    network = NETWORKS["lstm"]
+    whole = expect(network).matrices[0]
+    wide = expect(network, HardwareConfig(device=IDEAL, crossbar=crossbar(tile={"cols": 16}))).matrices[0]
+    assert wide.arrays == 4
+    assert (wide.pulses, wide.energy) == (4 * whole.pulses, whole.energy)
+    tall = HardwareConfig(device=IDEAL, crossbar=crossbar(tile={"rows": 6, "tall": "digital"}))
+    with pytest.raises(InputError, match="joined in digital"):
+        expect(network, tall)
 
 
 def test_digital_work_of_a_cell():
