@@ -151,7 +151,7 @@ class FastLstmSequence(torch.autograd.Function):
         m, sums = empty("low m", low, *tanhs.shape), empty("low sums", low, batch, 4 * hidden)
         stacked = torch.cat([weight_x, weight_h]).bfloat16()
         outer = None if projection is None else projection.bfloat16()
-        states, first = x.new_empty(steps, batch, state), h
+        states = x.new_empty(steps, batch, state)
         rows[:steps, :, :inputs], rows[0, :, inputs:], cells[0] = x, rules.rows(h), c
         made = _Steps(_floats(gates), _halves(slopes), _floats(cells), _floats(tanhs), _halves(m))
         for t in range(steps):
@@ -159,7 +159,7 @@ class FastLstmSequence(torch.autograd.Function):
             made.forward(t, sums, _floats(bias), rules.curves)
             states[t] = m[t] if outer is None else m[t] @ outer
             rows[t + 1, :, inputs:] = rules.rows(states[t])
-        ctx.rules, ctx.made, ctx.first = rules, made, first
+        ctx.rules, ctx.made, ctx.first = rules, made, h
         ctx.save_for_backward(stacked, projection, rows, m, states)
         return states, states[-1].clone(), cells[-1].clone()
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from memramp.crossbar.mapping import device_shapes, tiling_of
 from memramp.errors import InputError
@@ -15,7 +16,7 @@ from memramp.models.accounting.workload import (
     WidthConfig,
     Workload,
 )
-from memramp.models.gates import converter_groups
+from memramp.models.gates import ConverterGroup, converter_groups
 from memramp.models.hardware import HardwareConfig
 from memramp.models.spec import NetworkSpec, RecurrentSpec
 from memramp.peripherals import design_converter
@@ -55,8 +56,10 @@ class Expectation:
         """Return the work of one direction of a recurrent layer."""
         parts = matrix_shapes(layer, self.hardware)
         matrices = tuple(self.matrix(f"{name}.{part}", *shape, reads=steps) for part, shape in parts.items())
-        return LayerWork(name, layer.hidden, steps, matrices, tuple(self._conversions(layer, parts, steps)),
-                         self._digital(layer, steps))  # fmt: skip
+        digital = _LayerDigital(layer, self.hardware, self.widths).work(steps)
+        return LayerWork(
+            name, layer.hidden, steps, matrices, tuple(self._conversions(layer, parts, steps)), digital
+        )  # fmt: skip
 
     def matrix(self, name: str, rows: int, outputs: int, bias_rows: int, *, reads: float) -> MatrixWork:
         """Return the reads of a matrix, its bias rows under a full pulse, the others under average ones."""
@@ -115,10 +118,6 @@ class Expectation:
             if part in parts:
                 bits = hardware.linear_adc.bits
                 yield ConversionWork(part, _LINEAR, bits, parts[part][1], steps, steps * 2**bits)
-
-    def _digital(self, layer: RecurrentSpec, steps: float) -> DigitalWork:
-        found = _LayerDigital(layer, self.hardware, self.widths)
-        return found.work(steps)
 
     def _dense(self, network: NetworkSpec, reads: float) -> LayerWork:
         dense, widths = network.dense, self.widths
@@ -184,15 +183,18 @@ class _LayerDigital:
             return found
         return joined(found, _product(layer.hidden, layer.projection, steps, widths))
 
+    @cached_property
+    def _groups(self) -> tuple[ConverterGroup, ...]:
+        return converter_groups(self.layer, self.hardware.activation, self.hardware.gates, self.hardware.tanh_c)
+
     @property
     def _register(self) -> int:
         return self.hardware.state.bits or self.widths.state
 
     def _codes(self) -> int:
         """Return the bits of the gates' codes of a step."""
-        groups = converter_groups(self.layer, self.hardware.activation, self.hardware.gates, self.hardware.tanh_c)
         linear = self.hardware.linear_adc.bits
-        bits = sum((linear if g.activation is None else g.activation.bits) * len(g.gates) for g in groups)
+        bits = sum((linear if g.activation is None else g.activation.bits) * len(g.gates) for g in self._groups)
         if self.layer.kind == "gru" and self.layer.reset == "after":
             bits += 2 * linear
         return self.layer.hidden * bits
@@ -219,9 +221,8 @@ class _LayerDigital:
 
     def _digital_gates(self) -> Counter[str]:
         """Return the functions of gates that have no converter."""
-        groups = converter_groups(self.layer, self.hardware.activation, self.hardware.gates, self.hardware.tanh_c)
         found: Counter[str] = Counter()
-        for group in groups:
+        for group in self._groups:
             if group.activation is None:
                 found[group.function] += len(group.gates)
         return found

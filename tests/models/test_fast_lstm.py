@@ -11,11 +11,12 @@ from networks import random_network  # noqa: E402
 from memramp.devices import ConstantNoise, Device  # noqa: E402
 from memramp.models import torch_network  # noqa: E402
 from memramp.models import training_kernels as kernels  # noqa: E402
-from memramp.models.gates import StateConfig  # noqa: E402
+from memramp.models.gates import GateConfig, StateConfig  # noqa: E402
 from memramp.models.hardware import HardwareConfig  # noqa: E402
 from memramp.models.torch_fast_lstm import FastRules, fast_lstm_sequence  # noqa: E402
 from memramp.models.torch_lstm import FLOAT, Driver, SequenceRules, Workspace, lstm_sequence  # noqa: E402
 from memramp.models.torch_network import network_of  # noqa: E402
+from memramp.models.torch_slopes import Blur  # noqa: E402
 from memramp.models.training_draw import draw_hardware  # noqa: E402
 from memramp.peripherals import ActivationConfig, InputConfig  # noqa: E402
 from memramp.peripherals.circuit import CircuitConfig, ComparatorConfig  # noqa: E402
@@ -199,11 +200,14 @@ KNOWN = {
     "converters": HardwareConfig(device=PLAIN),
     "linear converters": HardwareConfig(device=PLAIN, activation=ActivationConfig(kind="uniform_adc", bits=6)),
     "coarse drivers": HardwareConfig(device=PLAIN, input=InputConfig(bits=5)),
+    "digital gates": HardwareConfig(device=PLAIN, gates={gate: GateConfig(kind="digital") for gate in "ifgo"}),
+    "a gate of other bits": HardwareConfig(device=PLAIN, gates={"o": GateConfig(bits=7)}),
 }
 UNKNOWN = {
     "read noise": HardwareConfig(device=READ),
     "tanh of the cell state": HardwareConfig(device=PLAIN, tanh_c="nladc"),
     "a register": HardwareConfig(device=PLAIN, state=StateConfig(range=3.0, bits=8)),
+    "another function": HardwareConfig(device=PLAIN, gates={"g": GateConfig(function="softsign")}),
     "an analog projection": HardwareConfig(device=PLAIN, projection="analog"),
     "offsets": HardwareConfig(device=PLAIN, circuit=CircuitConfig(comparator=ComparatorConfig(offset_std=2e-3))),
 }
@@ -227,6 +231,14 @@ def test_the_fast_way_is_taken_where_it_knows_all_of_the_hardware(name, monkeypa
     calls, hardware = spied(monkeypatch), (KNOWN | UNKNOWN)[name]
     trainable(torch.zeros(2, 3, 6), draw_hardware(checkpoint, hardware, Streams(1)), generator=torch.Generator())
     assert len(calls) == (name in KNOWN)
+
+
+@pytest.mark.parametrize("way", [{"blur": Blur(None)}, {"exact": True}], ids=["blurred", "exact"])
+def test_other_slopes_and_exact_draws_go_the_general_way(way, monkeypatch):
+    checkpoint, trainable = network()
+    calls = spied(monkeypatch)
+    trainable(torch.zeros(2, 3, 6), draw_hardware(checkpoint, KNOWN["converters"], Streams(1), **way))
+    assert not calls
 
 
 @pytest.mark.parametrize("name", KNOWN)
